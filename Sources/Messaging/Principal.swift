@@ -1,0 +1,16 @@
+/// Whom a token stands for.
+package enum Principal: Sendable, Equatable {
+    /// `channel`: where this token was asked for; a customer with several channel identities has tokens of several channels.
+    case customer(id: UniqueID, channel: CustomerChannel)
+    case agent(id: UniqueID, role: AgentRole, name: String)
+}
+
+/// What an agent may do. Raw values are what the REST interface says.
+package enum AgentRole: String, CaseIterable, Sendable, Codable {
+    /// Answers, and administers the agents; may claim, release and resolve anybody's conversation.
+    case admin
+    /// Answers customers.
+    case agent
+    /// A program that answers customers.
+    case bot
+}

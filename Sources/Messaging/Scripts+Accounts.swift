@@ -1,0 +1,22 @@
+import Hiredis
+
+/// The scripts of customers, agents and tokens. Those that end an agent's tokens begin with `agent_tokens.lua`.
+extension Scripts {
+    static let issueCustomerToken = RedisScript(
+        name: "issue_customer_token", source: PackageResources.issue_customer_token_lua)
+    static let readToken = RedisScript(name: "read_token", source: PackageResources.read_token_lua)
+    static let writeCustomer = RedisScript(name: "write_customer", source: PackageResources.write_customer_lua)
+    static let scanCustomers = RedisScript(name: "scan_customers", source: PackageResources.scan_customers_lua)
+    static let reserveIdentity = RedisScript(name: "reserve_identity", source: PackageResources.reserve_identity_lua)
+    static let settleIdentity = RedisScript(name: "settle_identity", source: PackageResources.settle_identity_lua)
+
+    static let createAgent = RedisScript(name: "create_agent", source: PackageResources.create_agent_lua)
+    static let updateAgent = RedisScript(
+        name: "update_agent", source: PackageResources.agent_tokens_lua + PackageResources.update_agent_lua)
+    static let issueAgentToken = RedisScript(
+        name: "issue_agent_token", source: PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua)
+    static let revokeAgentToken = RedisScript(
+        name: "revoke_agent_token", source: PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua)
+    static let countLoginAttempt = RedisScript(
+        name: "count_login_attempt", source: PackageResources.count_login_attempt_lua)
+}

@@ -1,0 +1,80 @@
+-- Issues a customer token as one atomic step: by channel identity, finding or creating the customer, or by customer id.
+--
+-- KEYS[1]   what every key of the partition begins with, such as '{p07g}:'
+-- ARGV[1]   'identity', or 'customer' for a customer known to live in this partition
+-- ARGV[2]   customer id; for 'identity' the one that a new customer gets
+-- ARGV[3]   channel of the token; '' (with 'customer' only) for the customer's primary channel
+-- ARGV[4]   channel id; '' if the token is not asked for by identity
+-- ARGV[5]   the customer's field that holds this channel id
+-- ARGV[6]   name, used only when the customer is new
+-- ARGV[7]   the name as it is searched
+-- ARGV[8]   SHA-256 of the token, hex
+-- ARGV[9]   lifetime of the token, ms
+-- ARGV[10]  how many live tokens a customer may have; the oldest beyond that end
+--
+-- Reply     {'issued', customer id, name, channel, expiry in ms}
+--           {'elsewhere', customer id}  the identity is claimed for a customer of another partition
+--           {'reserved', value}         the identity is reserved by a creation under way
+--           {'unlisted'}                the customer exists, but does not list this identity (any more)
+--           {'unknown'}                 there is no such customer
+local prefix = KEYS[1]
+local byIdentity = ARGV[1] == 'identity'
+local id, channel, channelID, field = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local name, nameFolded, hash = ARGV[6], ARGV[7], ARGV[8]
+local lifetime, maxTokens = tonumber(ARGV[9]), tonumber(ARGV[10])
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+
+if byIdentity then
+    local claim = prefix .. 'identity:' .. channel .. ':' .. channelID
+    local holder = redis.call('GET', claim)
+    if not holder then
+        redis.call('SET', claim, id)
+        redis.call('HSET', prefix .. 'customer:' .. id,
+            'name', name, 'nameFolded', nameFolded, 'primaryChannel', channel, field, channelID, 'tags', '',
+            'active', '1', 'createdAt', now, 'updatedAt', now, 'lastInteractionAt', now, 'version', 1)
+        redis.call('ZADD', prefix .. 'customers', now, id)
+    elseif string.find(holder, '@', 1, true) then
+        return {'reserved', holder}
+    elseif redis.call('EXISTS', prefix .. 'customer:' .. holder) == 0 then
+        return {'elsewhere', holder}
+    else
+        id = holder
+    end
+end
+
+local customer = redis.call('HMGET', prefix .. 'customer:' .. id, 'name', 'primaryChannel', field)
+if not customer[1] then
+    return {'unknown'}
+end
+if channelID ~= '' and not byIdentity then
+    local isContact = field == 'email' or field == 'phone'
+    if customer[3] ~= channelID or (isContact and customer[2] ~= channel) then
+        return {'unlisted'}
+    end
+end
+if channel == '' then
+    channel = customer[2]
+end
+
+local expiry = now + lifetime
+local token = prefix .. 'token:' .. hash
+redis.call('HSET', token, 'kind', 'customer', 'id', id, 'channel', channel, 'issuedAt', now, 'expiresAt', expiry)
+redis.call('PEXPIREAT', token, expiry)
+
+local tokens = prefix .. 'customer-tokens:' .. id
+redis.call('ZREMRANGEBYSCORE', tokens, '-inf', now)
+redis.call('ZADD', tokens, expiry, hash)
+local surplus = redis.call('ZCARD', tokens) - maxTokens
+if surplus > 0 then
+    for _, oldest in ipairs(redis.call('ZRANGE', tokens, 0, surplus - 1)) do
+        redis.call('DEL', prefix .. 'token:' .. oldest)
+        redis.call('ZREM', tokens, oldest)
+    end
+end
+-- The latest expiry is the last one's, also when the lifetime was made shorter between two starts.
+local latest = redis.call('ZRANGE', tokens, -1, -1, 'WITHSCORES')
+redis.call('PEXPIREAT', tokens, latest[2])
+
+return {'issued', id, customer[1], channel, expiry}

@@ -1,0 +1,199 @@
+package import Hiredis
+
+/// Tokens in Redis: only their hashes, each with whom it stands for, gone when it expires.
+package struct TokenStore: Sendable {
+    private let redis: RedisClient
+    private let claims: IdentityClaims
+    private let lifetime: Duration
+
+    /// How many live tokens one customer or agent may have. One more ends the oldest, so that asking for tokens for ever
+    /// fills nothing.
+    package static let maxLiveTokens = 1000
+
+    /// - Parameter lifetime: From issue; a token's expiry never moves.
+    package init(redis: RedisClient, lifetime: Duration) {
+        self.redis = redis
+        self.lifetime = lifetime
+        claims = IdentityClaims(redis: redis)
+    }
+
+    /// Whom a token stands for.
+    ///
+    /// - Throws: ``MessagingError`` `.unauthenticated` when there is no such token, it expired or was revoked, or its
+    ///   agent was deactivated; `.storeUnavailable`.
+    /// - Complexity: One round trip; constant time in Redis.
+    package func authenticate(_ token: Token) async throws(MessagingError) -> AuthenticatedToken {
+        var command = RedisCommand(evaluating: Scripts.readToken, keys: [Keyspace.prefix(token.partition)])
+        let hash = token.hash
+        command.append(hash)
+        let reply = try await redis.answer(to: command).array ?? []
+        let words = reply.map { $0.string ?? "" }
+        guard words.first != "unknown" else { throw .noToken }
+        guard words.count >= 4, let id = UniqueID(words[1]), let expiry = reply[2].int else {
+            throw .unexpectedReply(to: Scripts.readToken.name)
+        }
+        let principal: Principal
+        if words[0] == "customer", token.isCustomer, let channel = CustomerChannel(rawValue: words[3]) {
+            principal = .customer(id: id, channel: channel)
+        } else if words[0] == "agent", !token.isCustomer, let role = AgentRole(rawValue: words[3]), words.count == 5 {
+            principal = .agent(id: id, role: role, name: words[4])
+        } else {
+            throw .noToken
+        }
+        return AuthenticatedToken(principal: principal, hash: hash, expiresAt: Timestamp(milliseconds: expiry))
+    }
+
+    /// Finds or creates the customer behind a channel identity and issues a new token for them, as one atomic step.
+    ///
+    /// Runs `Scripts/issue_customer_token.lua` in the identity's partition, so that two first requests at the same moment
+    /// make one customer. Every call issues a new token; tokens issued before stay valid until they expire, as long as
+    /// there are no more than ``maxLiveTokens``. A known customer keeps the name on record. Where the identity was linked
+    /// to a customer of another partition, the script runs once more over there.
+    ///
+    /// - Parameters:
+    ///   - name: 1 to 100 characters; used only when the customer is new.
+    ///   - identity: `channelID` is 1 to 128 bytes of UTF-8, compared byte for byte within its channel.
+    /// - Throws: ``MessagingError`` `.storeUnavailable`: Redis gave no answer, or somebody is just claiming this identity.
+    ///   A token may then exist that nobody holds; it expires by itself, so simply repeat.
+    /// - Complexity: One round trip, two for a linked identity; constant time in Redis.
+    ///
+    /// Source: access guide, "Obtaining a Customer Token", Q2 and Q3.
+    package func issueToken(
+        named name: String, for identity: ChannelIdentity
+    ) async throws(MessagingError) -> IssuedToken {
+        let home = Partition(of: identity)
+        for _ in 0..<3 {
+            let token = Token.forCustomer(in: home)
+            switch try await issue(token, .identity(newID: UniqueID(in: home)), identity, name: name) {
+            case .issued(let issued):
+                return issued
+            case .reserved(let value):
+                _ = try await claims.settle(identity, seen: value)
+            case .elsewhere(let customer):
+                let token = Token.forCustomer(customer)
+                if case .issued(let issued) = try await issue(token, .customer(customer), identity, name: "") {
+                    return issued
+                }
+                _ = try await claims.settle(identity, seen: customer.description)
+            case .unlisted, .unknown:
+                throw .unexpectedReply(to: Scripts.issueCustomerToken.name)
+            }
+        }
+        throw .unsettled(identity)
+    }
+
+    /// Issues a token for a customer; its channel is the customer's primary one.
+    ///
+    /// - Throws: ``MessagingError`` `.notFound`, `.storeUnavailable`.
+    package func issueToken(for customer: UniqueID) async throws(MessagingError) -> IssuedToken {
+        guard case .issued(let issued) = try await issue(.forCustomer(customer), .customer(customer), nil, name: "")
+        else { throw .noCustomer(customer) }
+        return issued
+    }
+
+    private enum Subject {
+        /// Whoever has the identity; if nobody has, a new customer with this id.
+        case identity(newID: UniqueID)
+        case customer(UniqueID)
+    }
+
+    private enum Outcome {
+        case issued(IssuedToken)
+        case elsewhere(UniqueID)
+        case reserved(value: String)
+        case unlisted
+        case unknown
+    }
+
+    private func issue(
+        _ token: Token, _ subject: Subject, _ identity: ChannelIdentity?, name: String
+    ) async throws(MessagingError) -> Outcome {
+        var command = RedisCommand(
+            evaluating: Scripts.issueCustomerToken, keys: [Keyspace.prefix(token.partition)])
+        switch subject {
+        case .identity(let newID):
+            command.append("identity")
+            command.append(newID.description)
+        case .customer(let id):
+            command.append("customer")
+            command.append(id.description)
+        }
+        command.append(identity?.channel.rawValue ?? "")
+        command.append(identity?.channelID ?? "")
+        command.append(identity?.channel.customerField ?? "name")
+        command.append(name)
+        command.append(name.foldedForSearch)
+        command.append(token.hash)
+        command.append(lifetime.milliseconds)
+        command.append(Self.maxLiveTokens)
+
+        let reply = try await redis.answer(to: command).array ?? []
+        let words = reply.map { $0.string ?? "" }
+        switch words.first {
+        case "issued" where words.count == 5:
+            guard let id = UniqueID(words[1]), let channel = CustomerChannel(rawValue: words[3]),
+                let expiry = reply[4].int
+            else { break }
+            return .issued(
+                IssuedToken(
+                    token: token, customer: id, name: words[2], channel: channel,
+                    expiresAt: Timestamp(milliseconds: expiry)))
+        case "elsewhere" where words.count == 2:
+            guard let id = UniqueID(words[1]) else { break }
+            return .elsewhere(id)
+        case "reserved" where words.count == 2: return .reserved(value: words[1])
+        case "unlisted": return .unlisted
+        case "unknown": return .unknown
+        default: break
+        }
+        throw .unexpectedReply(to: Scripts.issueCustomerToken.name)
+    }
+}
+
+/// Agents' tokens.
+extension TokenStore {
+    /// Issues a token for an active agent.
+    ///
+    /// - Throws: ``MessagingError`` `.notFound` when there is no such agent or it is not active; `.storeUnavailable`.
+    package func issueAgentToken(
+        for agent: UniqueID
+    ) async throws(MessagingError) -> (token: Token, expiresAt: Timestamp) {
+        let token = Token.forAgent()
+        var command = RedisCommand(evaluating: Scripts.issueAgentToken, keys: [Keyspace.prefix(.ofAgents)])
+        command.append(agent.description)
+        command.append(token.hash)
+        command.append(lifetime.milliseconds)
+        command.append(Self.maxLiveTokens)
+        let reply = try await redis.answer(to: command).array ?? []
+        if reply.first?.string == "issued", let expiry = reply.last?.int {
+            return (token, Timestamp(milliseconds: expiry))
+        }
+        throw .noAgent(agent)
+    }
+
+    /// Ends an agent's token and closes the connections that were opened with it, on every gateway.
+    ///
+    /// - Parameter hash: ``Token/hash``. A token that ended already is no error.
+    package func revokeAgentToken(_ hash: String, of agent: UniqueID) async throws(MessagingError) {
+        var command = RedisCommand(evaluating: Scripts.revokeAgentToken, keys: [Keyspace.prefix(.ofAgents)])
+        command.append(agent.description)
+        command.append(hash)
+        _ = try await redis.answer(to: command)
+    }
+}
+
+/// A customer's new token. It is nowhere else: Redis has its hash only.
+package struct IssuedToken: Sendable {
+    package let token: Token
+    package let customer: UniqueID
+    /// The name on record.
+    package let name: String
+    package let channel: CustomerChannel
+    package let expiresAt: Timestamp
+}
+
+extension MessagingError {
+    fileprivate static var noToken: MessagingError {
+        MessagingError(.unauthenticated, "The token is not valid, or it expired or was revoked.")
+    }
+}
