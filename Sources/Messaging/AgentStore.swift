@@ -74,7 +74,10 @@ package struct AgentStore: Sendable {
     /// - Throws: ``MessagingError`` `.conflict` with field `login` when another agent has it, `.limitReached` at
     ///   ``maxAgents``, `.storeUnavailable`.
     package func create(
-        login: String, name: String, role: AgentRole, passwordHash: String
+        login: String,
+        name: String,
+        role: AgentRole,
+        passwordHash: String
     ) async throws(MessagingError) -> Agent {
         let id = UniqueID(in: .ofAgents)
         let reply = try await create(id, login, name, role, passwordHash, onlyFirst: false)
@@ -82,7 +85,10 @@ package struct AgentStore: Sendable {
         case "created": return try Self.agent(in: reply, id)
         case "taken":
             throw MessagingError(
-                .conflict, "Another agent has this login: \(reply.last?.string ?? "").", field: "login")
+                .conflict,
+                "Another agent has this login: \(reply.last?.string ?? "").",
+                field: "login"
+            )
         case "full":
             throw MessagingError(.limitReached, "There are \(Self.maxAgents) agents already, which is the limit.")
         default: throw .unexpectedReply(to: Scripts.createAgent.name)
@@ -93,7 +99,9 @@ package struct AgentStore: Sendable {
     ///
     /// - Returns: `nil` if there are agents.
     package func createFirstAdmin(
-        login: String, name: String, passwordHash: String
+        login: String,
+        name: String,
+        passwordHash: String
     ) async throws(MessagingError) -> Agent? {
         let id = UniqueID(in: .ofAgents)
         let reply = try await create(id, login, name, .admin, passwordHash, onlyFirst: true)
@@ -101,7 +109,12 @@ package struct AgentStore: Sendable {
     }
 
     private func create(
-        _ id: UniqueID, _ login: String, _ name: String, _ role: AgentRole, _ passwordHash: String, onlyFirst: Bool
+        _ id: UniqueID,
+        _ login: String,
+        _ name: String,
+        _ role: AgentRole,
+        _ passwordHash: String,
+        onlyFirst: Bool
     ) async throws(MessagingError) -> [RedisReply] {
         var command = RedisCommand(evaluating: Scripts.createAgent, keys: [Keyspace.prefix(.ofAgents)])
         for argument in [id.description, login, name, role.rawValue, passwordHash, onlyFirst ? "1" : "0"] {
@@ -133,8 +146,10 @@ package struct AgentStore: Sendable {
         case "unknown": throw .noAgent(id)
         case "last-admin":
             throw MessagingError(
-                .conflict, "This is the last active admin. Make somebody else an admin first.",
-                field: changes.active == false ? "active" : "role")
+                .conflict,
+                "This is the last active admin. Make somebody else an admin first.",
+                field: changes.active == false ? "active" : "role"
+            )
         default: throw .unexpectedReply(to: Scripts.updateAgent.name)
         }
     }
@@ -153,8 +168,10 @@ package struct AgentStore: Sendable {
         }
         guard wait == 0 else {
             throw MessagingError(
-                .rateLimited, "Too many failed logins. Please wait before you try again.",
-                retryAfter: .milliseconds(wait))
+                .rateLimited,
+                "Too many failed logins. Please wait before you try again.",
+                retryAfter: .milliseconds(wait)
+            )
         }
     }
 

@@ -37,7 +37,8 @@ struct CustomerListing {
     /// - Parameters:
     ///   - number: from 0.
     ///   - size: 1 to ``Page/maxSize``.
-    func page(_ number: Int, size: Int, matching filter: CustomerFilter) async throws(MessagingError) -> Page<Customer> {
+    func page(_ number: Int, size: Int, matching filter: CustomerFilter) async throws(MessagingError) -> Page<Customer>
+    {
         let rows: [Row]
         let total: Int
         if filter.isEmpty {
@@ -62,7 +63,8 @@ struct CustomerListing {
     /// How many customers of each partition had their last interaction at `score` or later.
     private func counts(since score: Int) async throws(MessagingError) -> [Int] {
         try await integers(
-            Partition.all.map { RedisCommand("ZCOUNT", Keyspace.customers(in: $0), String(score), "+inf") })
+            Partition.all.map { RedisCommand("ZCOUNT", Keyspace.customers(in: $0), String(score), "+inf") }
+        )
     }
 
     private func integers(_ commands: [RedisCommand]) async throws(MessagingError) -> [Int] {
@@ -114,7 +116,8 @@ struct CustomerListing {
                     RedisCommand("ZRANGE", key, "0", "0", "WITHSCORES"),
                     RedisCommand("ZRANGE", key, "-1", "-1", "WITHSCORES"),
                 ]
-            })
+            }
+        )
         let scores = ends.compactMap { Row.list($0).first?.score }
         // More than `offset` rows are at `tooEarly` or later, at most `offset` at `late` or later.
         var tooEarly = scores.min() ?? 0
@@ -136,7 +139,12 @@ struct CustomerListing {
     private func read(_ stretches: [(Partition, rank: Int, count: Int)]) async throws(MessagingError) -> [[Row]] {
         let commands = stretches.map { partition, rank, count in
             RedisCommand(
-                "ZREVRANGE", Keyspace.customers(in: partition), String(rank), String(rank + count - 1), "WITHSCORES")
+                "ZREVRANGE",
+                Keyspace.customers(in: partition),
+                String(rank),
+                String(rank + count - 1),
+                "WITHSCORES"
+            )
         }
         return try await redis.answers(to: commands).map(Row.list)
     }
@@ -147,7 +155,9 @@ struct CustomerListing {
     ///
     /// - Complexity: Linear in the number of customers.
     private func matches(
-        of filter: CustomerFilter, from offset: Int, count: Int
+        of filter: CustomerFilter,
+        from offset: Int,
+        count: Int
     ) async throws(MessagingError) -> (rows: [Row], total: Int) {
         let needed = offset + count
         var rows: [Row] = []

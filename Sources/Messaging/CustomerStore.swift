@@ -25,7 +25,9 @@ package struct CustomerStore: Sendable {
 
     /// One page of customers, newest interaction first; see ``CustomerListing``.
     package func customers(
-        matching filter: CustomerFilter, page: Int, size: Int
+        matching filter: CustomerFilter,
+        page: Int,
+        size: Int
     ) async throws(MessagingError) -> Page<Customer> {
         try await CustomerListing(redis: redis).page(page, size: size, matching: filter)
     }
@@ -52,7 +54,8 @@ package struct CustomerStore: Sendable {
     /// - Parameter change: Applied to what is on record; more than once if somebody else writes at the same moment.
     /// - Throws: As ``create(_:)``, and `.notFound`.
     package func update(
-        _ id: UniqueID, _ change: (inout CustomerProfile) -> Void
+        _ id: UniqueID,
+        _ change: (inout CustomerProfile) -> Void
     ) async throws(MessagingError) -> Customer {
         for _ in 0..<Self.maxAttempts {
             let customer = try await customer(id)
@@ -66,7 +69,9 @@ package struct CustomerStore: Sendable {
 
     /// - Returns: `nil` when the record or a claim changed in between, so that it is to be tried again.
     private func write(
-        _ profile: CustomerProfile, of id: UniqueID, replacing old: Customer?
+        _ profile: CustomerProfile,
+        of id: UniqueID,
+        replacing old: Customer?
     ) async throws(MessagingError) -> Customer? {
         let before = old?.profile.identities ?? []
         let after = profile.identities
@@ -120,7 +125,8 @@ package struct CustomerStore: Sendable {
     }
 
     private func reserve(
-        _ identities: [ChannelIdentity], for customer: UniqueID
+        _ identities: [ChannelIdentity],
+        for customer: UniqueID
     ) async throws(MessagingError) -> [IdentityClaims.Reservation] {
         var reservations: [IdentityClaims.Reservation] = []
         for identity in identities {
@@ -146,8 +152,10 @@ extension MessagingError {
 
     fileprivate static func busy(_ id: UniqueID) -> MessagingError {
         MessagingError(
-            .storeUnavailable, "Customer \(id) is being changed by others at this moment. Please try again.",
-            retryAfter: .seconds(1))
+            .storeUnavailable,
+            "Customer \(id) is being changed by others at this moment. Please try again.",
+            retryAfter: .seconds(1)
+        )
     }
 }
 

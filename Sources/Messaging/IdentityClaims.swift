@@ -40,7 +40,9 @@ struct IdentityClaims: Sendable {
     func reserve(_ identity: ChannelIdentity, for customer: UniqueID) async throws(MessagingError) -> Reservation {
         for _ in 0..<3 {
             var command = RedisCommand(
-                evaluating: Scripts.reserveIdentity, keys: [Keyspace.prefix(Partition(of: identity))])
+                evaluating: Scripts.reserveIdentity,
+                keys: [Keyspace.prefix(Partition(of: identity))]
+            )
             command.append(identity.suffix)
             command.append(customer.description)
             let reply = try await redis.answer(to: command).array ?? []
@@ -93,10 +95,15 @@ struct IdentityClaims: Sendable {
     }
 
     private func replace(
-        _ identity: ChannelIdentity, _ seen: String, with value: String, leastAge: Duration = .zero
+        _ identity: ChannelIdentity,
+        _ seen: String,
+        with value: String,
+        leastAge: Duration = .zero
     ) async throws(MessagingError) -> Int {
         var command = RedisCommand(
-            evaluating: Scripts.settleIdentity, keys: [Keyspace.prefix(Partition(of: identity))])
+            evaluating: Scripts.settleIdentity,
+            keys: [Keyspace.prefix(Partition(of: identity))]
+        )
         command.append(identity.suffix)
         command.append(seen)
         command.append(value)
@@ -116,15 +123,19 @@ extension ChannelIdentity {
 extension MessagingError {
     static func taken(_ identity: ChannelIdentity, by customer: UniqueID) -> MessagingError {
         MessagingError(
-            .conflict, "Another customer has this \(identity.channel.rawValue) identity: \(customer).",
-            field: identity.channel.customerField)
+            .conflict,
+            "Another customer has this \(identity.channel.rawValue) identity: \(customer).",
+            field: identity.channel.customerField
+        )
     }
 
     static func unsettled(_ identity: ChannelIdentity) -> MessagingError {
         MessagingError(
             .storeUnavailable,
             "This \(identity.channel.rawValue) identity is being given to a customer at this moment. Please try again.",
-            field: identity.channel.customerField, retryAfter: .seconds(1))
+            field: identity.channel.customerField,
+            retryAfter: .seconds(1)
+        )
     }
 }
 

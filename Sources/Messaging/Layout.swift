@@ -17,7 +17,8 @@ package enum Layout {
             throw MessagingError(
                 .conflict,
                 "The data in this Redis is laid out for \(stored) partitions, this program for \(ours). Use the program "
-                    + "that wrote it, or an empty Redis database.")
+                    + "that wrote it, or an empty Redis database."
+            )
         }
     }
 }

@@ -3,7 +3,9 @@ import Hiredis
 /// The scripts of customers, agents and tokens. Those that end an agent's tokens begin with `agent_tokens.lua`.
 extension Scripts {
     static let issueCustomerToken = RedisScript(
-        name: "issue_customer_token", source: PackageResources.issue_customer_token_lua)
+        name: "issue_customer_token",
+        source: PackageResources.issue_customer_token_lua
+    )
     static let readToken = RedisScript(name: "read_token", source: PackageResources.read_token_lua)
     static let writeCustomer = RedisScript(name: "write_customer", source: PackageResources.write_customer_lua)
     static let scanCustomers = RedisScript(name: "scan_customers", source: PackageResources.scan_customers_lua)
@@ -12,11 +14,19 @@ extension Scripts {
 
     static let createAgent = RedisScript(name: "create_agent", source: PackageResources.create_agent_lua)
     static let updateAgent = RedisScript(
-        name: "update_agent", source: PackageResources.agent_tokens_lua + PackageResources.update_agent_lua)
+        name: "update_agent",
+        source: PackageResources.agent_tokens_lua + PackageResources.update_agent_lua
+    )
     static let issueAgentToken = RedisScript(
-        name: "issue_agent_token", source: PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua)
+        name: "issue_agent_token",
+        source: PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua
+    )
     static let revokeAgentToken = RedisScript(
-        name: "revoke_agent_token", source: PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua)
+        name: "revoke_agent_token",
+        source: PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua
+    )
     static let countLoginAttempt = RedisScript(
-        name: "count_login_attempt", source: PackageResources.count_login_attempt_lua)
+        name: "count_login_attempt",
+        source: PackageResources.count_login_attempt_lua
+    )
 }

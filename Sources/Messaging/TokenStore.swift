@@ -59,7 +59,8 @@ package struct TokenStore: Sendable {
     ///
     /// Source: access guide, "Obtaining a Customer Token", Q2 and Q3.
     package func issueToken(
-        named name: String, for identity: ChannelIdentity
+        named name: String,
+        for identity: ChannelIdentity
     ) async throws(MessagingError) -> IssuedToken {
         let home = Partition(of: identity)
         for _ in 0..<3 {
@@ -106,10 +107,15 @@ package struct TokenStore: Sendable {
     }
 
     private func issue(
-        _ token: Token, _ subject: Subject, _ identity: ChannelIdentity?, name: String
+        _ token: Token,
+        _ subject: Subject,
+        _ identity: ChannelIdentity?,
+        name: String
     ) async throws(MessagingError) -> Outcome {
         var command = RedisCommand(
-            evaluating: Scripts.issueCustomerToken, keys: [Keyspace.prefix(token.partition)])
+            evaluating: Scripts.issueCustomerToken,
+            keys: [Keyspace.prefix(token.partition)]
+        )
         switch subject {
         case .identity(let newID):
             command.append("identity")
@@ -136,8 +142,13 @@ package struct TokenStore: Sendable {
             else { break }
             return .issued(
                 IssuedToken(
-                    token: token, customer: id, name: words[2], channel: channel,
-                    expiresAt: Timestamp(milliseconds: expiry)))
+                    token: token,
+                    customer: id,
+                    name: words[2],
+                    channel: channel,
+                    expiresAt: Timestamp(milliseconds: expiry)
+                )
+            )
         case "elsewhere" where words.count == 2:
             guard let id = UniqueID(words[1]) else { break }
             return .elsewhere(id)

@@ -1,0 +1,116 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+]
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let configuration = Target.Dependency.product(name: "Configuration", package: "swift-configuration")
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+
+let package = Package(
+    name: "customer-service",
+    platforms: [.macOS(.v15)],
+    products: [
+        .executable(name: "customer-api", targets: ["CustomerAPI"]),
+        .executable(name: "gateway", targets: ["Gateway"]),
+    ],
+    dependencies: [
+        // Event loops, sockets, HTTP/1.1 and WebSocket framing for the gateway and the Redis client.
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        // The REST server of customer-api. No traits: full Foundation would add 40 MB of ICU data to the image.
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        // SHA-256 for token hashes, scrypt (CryptoExtras) for password hashes.
+        .package(url: "https://github.com/apple/swift-crypto.git", from: "4.5.0"),
+        // `--help`, subcommands and their errors.
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        // Settings from environment variables, read once at start.
+        .package(url: "https://github.com/apple/swift-configuration.git", from: "1.4.0", traits: []),
+        // Ordered start and stop, signals.
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        // Structured logs.
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.16.0"),
+    ],
+    targets: [
+        // libhiredis-dev, 0.14.1 (Debian 12) or 1.x. No `pkgConfig:`: Debian's headers are on the default path, and its
+        // pkg-config file carries a flag that SwiftPM warns about at each build.
+        .systemLibrary(name: "CHiredis", providers: [.apt(["libhiredis-dev"])]),
+        .target(
+            name: "Hiredis",
+            dependencies: ["CHiredis", nioCore, nioPosix, logging, lifecycle, crypto],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "Messaging",
+            dependencies: ["Hiredis", nioCore, logging, crypto],
+            resources: [
+                "append_message", "change_assignment", "list_conversations", "move_cursors", "publish",
+                "publish_typing",
+                "read_log", "register_agent", "register_customer",
+                "agent_tokens", "count_login_attempt", "create_agent", "issue_agent_token", "issue_customer_token",
+                "read_token", "reserve_identity", "revoke_agent_token", "scan_customers", "settle_identity",
+                "update_agent", "write_customer",
+            ].map { .embedInCode("Scripts/\($0).lua") },
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "CustomerAPI",
+            dependencies: [
+                "Messaging", "Hiredis", nioCore, nioPosix, logging, lifecycle, configuration, argumentParser, crypto,
+                .product(name: "CryptoExtras", package: "swift-crypto"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "Gateway",
+            dependencies: [
+                "Messaging", "Hiredis", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging, lifecycle, configuration,
+                argumentParser, crypto,
+            ],
+            swiftSettings: strict
+        ),
+
+        // A private redis-server for a test, and what tests of several targets need to talk to it.
+        .target(
+            name: "RedisFixture",
+            dependencies: ["Hiredis", logging],
+            path: "Tests/RedisFixture",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "HiredisTests",
+            dependencies: ["Hiredis", "RedisFixture", nioCore, nioPosix, logging, lifecycle],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "MessagingTests",
+            dependencies: ["Messaging", "Hiredis", "RedisFixture"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "CustomerAPITests",
+            dependencies: ["CustomerAPI", "Messaging", "Hiredis", "RedisFixture"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: ["Gateway", "Messaging", "Hiredis", "RedisFixture", nioEmbedded],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "EndToEndTests",
+            dependencies: ["RedisFixture", "Hiredis", nioCore, nioPosix, nioHTTP1, nioWebSocket],
+            swiftSettings: strict
+        ),
+    ]
+)

@@ -1,0 +1,82 @@
+/// Every key and topic in Redis, built here and nowhere else in Swift. The README's key table is this one.
+///
+/// All but ``layout`` and ``gateway(_:)`` begin with the hash tag of their partition, `{p}` below. Scripts take that
+/// beginning (``prefix(_:)``) as `KEYS[1]`, because the id of a conversation is often only known inside the script, and
+/// append the names of this table to it.
+///
+/// | key | type | holds | lifetime |
+/// | --- | --- | --- | --- |
+/// | `layout` | string | the number of partitions, set once | none |
+/// | `{p}:identity:CHANNEL:CHANNELID` | string | the id of the customer who has that channel identity, or `ID@MS`: reserved for ID at MS by a creation under way | none |
+/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to | none |
+/// | `{p}:customers` | zset | customer ids by `lastInteractionAt` (ms) | none |
+/// | `{p}:token:HASH` | hash | `kind` (`customer` or `agent`), `id`, `channel` (customers), `issuedAt`, `expiresAt`; HASH = SHA-256 of the token, hex | `PEXPIREAT` expiry |
+/// | `{p}:customer-tokens:ID` | zset | that customer's live token hashes by expiry (ms) | as its last token |
+/// | `{p}:customer-conversations:ID` | zset | that customer's conversation ids by creation (ms) | none |
+/// | `{p}:aliases:ID` | hash | that customer's own names for conversations → conversation id | none |
+/// | `{p}:conversation:ID` | hash | ``Conversation``'s fields | none |
+/// | `{p}:log:ID` | stream | the messages, field `m`; entry id `<seq>-0` | the last `CONVERSATION_LOG_LIMIT` |
+/// | `{p}:cursors:ID` | hash | reader id → seq acknowledged; `read:` + reader id → seq read | none |
+/// | `{p}:conversations` | zset | conversation ids by last message (ms) | none |
+/// | `{p}:waiting` | zset | ids of conversations nobody answers yet, by the time that began (ms) | none |
+/// | `{p}:assigned:AGENT` | zset | ids of that agent's unresolved conversations, by assignment (ms) | none |
+/// | `{p}:sent:DIGEST` | string | `CONVERSATION SEQ` of the message with that sender and `clientMessageId` | 24 h |
+/// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
+/// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
+/// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | none |
+/// | `{p}:to:MAILBOX` | pub/sub | what is for the connections of one event loop of one gateway | – |
+/// | `gateway:ID` | string | lease of a running gateway, renewed every 2 s | 6 s |
+///
+/// Agents are few and live in one partition, ``Partition/ofAgents``:
+///
+/// | key | type | holds | lifetime |
+/// | --- | --- | --- | --- |
+/// | `{p}:agent:ID` | hash | login, name, role, password hash, `active`, times in ms | none |
+/// | `{p}:agent-login:LOGIN` | string | agent id; LOGIN is folded to lower case | none |
+/// | `{p}:agent-list` | zset | agent ids by creation (ms) | none |
+/// | `{p}:agent-tokens:ID` | zset | that agent's live token hashes by expiry (ms) | as its last token |
+/// | `{p}:login-failures:LOGIN` | string | failed logins since the last success | 15 min after the last |
+package enum Keyspace {
+    /// The number of partitions this deployment began with. A program that is built for another refuses to start.
+    package static let layout = "layout"
+
+    /// What every key of `partition` begins with: the hash tag and a colon.
+    package static func prefix(_ partition: Partition) -> String { partition.tag + ":" }
+
+    package static func identity(_ identity: ChannelIdentity) -> String {
+        "\(prefix(Partition(of: identity)))identity:\(identity.channel.rawValue):\(identity.channelID)"
+    }
+    package static func customer(_ id: UniqueID) -> String { "\(prefix(id.partition))customer:\(id)" }
+    package static func customers(in partition: Partition) -> String { "\(prefix(partition))customers" }
+    /// `hash`: ``Token/hash``.
+    package static func token(_ hash: String, in partition: Partition) -> String { "\(prefix(partition))token:\(hash)" }
+    package static func customerTokens(_ customer: UniqueID) -> String {
+        "\(prefix(customer.partition))customer-tokens:\(customer)"
+    }
+
+    package static func conversation(_ id: UniqueID) -> String { "\(prefix(id.partition))conversation:\(id)" }
+    package static func conversations(in partition: Partition) -> String { "\(prefix(partition))conversations" }
+    package static func waiting(in partition: Partition) -> String { "\(prefix(partition))waiting" }
+    package static func assigned(to agent: UniqueID, in partition: Partition) -> String {
+        "\(prefix(partition))assigned:\(agent)"
+    }
+    package static func customerConversations(_ customer: UniqueID) -> String {
+        "\(prefix(customer.partition))customer-conversations:\(customer)"
+    }
+    package static func log(_ conversation: UniqueID) -> String {
+        "\(prefix(conversation.partition))log:\(conversation)"
+    }
+
+    package static func routes(_ customer: UniqueID) -> String { "\(prefix(customer.partition))routes:\(customer)" }
+    package static func connectedAgents(in partition: Partition) -> String { "\(prefix(partition))agents" }
+    package static func topic(of mailbox: String, in partition: Partition) -> String {
+        "\(prefix(partition))to:\(mailbox)"
+    }
+    package static func gateway(_ id: String) -> String { "gateway:\(id)" }
+
+    package static func agent(_ id: UniqueID) -> String { "\(prefix(.ofAgents))agent:\(id)" }
+    package static func agentLogin(_ login: String) -> String { "\(prefix(.ofAgents))agent-login:\(login)" }
+    package static let agentList = "\(prefix(.ofAgents))agent-list"
+    package static func agentTokens(_ agent: UniqueID) -> String { "\(prefix(.ofAgents))agent-tokens:\(agent)" }
+    package static func loginFailures(_ login: String) -> String { "\(prefix(.ofAgents))login-failures:\(login)" }
+}

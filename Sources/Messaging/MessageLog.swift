@@ -1,0 +1,321 @@
+import Crypto
+package import Hiredis
+package import NIOCore
+
+/// What a connection asks of the shared state, on its event loop: append, read, register, acknowledge.
+///
+/// Owner: the event loop of its `RedisConnection`. Every method must be called there and completes there, without a task
+/// or a hop; commands of one turn of the loop leave in one write, in the order of the calls.
+package struct MessageLog {
+    private let redis: RedisConnection
+    private let limits: Limits
+
+    package struct Limits: Sendable {
+        /// Messages that a conversation's log holds; older ones are dropped, roughly.
+        package var log: Int
+        /// Conversations of one customer; opening one more is refused.
+        package var conversationsPerCustomer: Int
+        /// How long a `clientMessageId` is remembered.
+        package var remembered = Duration.seconds(24 * 3600)
+
+        package init(log: Int, conversationsPerCustomer: Int) {
+            self.log = log
+            self.conversationsPerCustomer = conversationsPerCustomer
+        }
+    }
+
+    package typealias Completion<Value> = (Result<Value, MessagingError>) -> Void
+
+    package init(redis: RedisConnection, limits: Limits) {
+        self.redis = redis
+        self.limits = limits
+    }
+
+    /// Stores a message and publishes it to everybody it is for: `append_message.lua`, one step.
+    ///
+    /// - Parameters:
+    ///   - origin: `MAILBOX:NUMBER` of the connection it came in on.
+    ///   - reference: which conversation: an id, a customer's own name for one, or empty.
+    ///   - tail: ``Message/recordTail(content:metadata:clientMessageID:senderNote:)``.
+    ///   - clientMessageID: with it, the same one of the same sender within 24 h is stored once.
+    /// - Returns: Through `completion`: where it stands in the log, the first time's answer if it was there already.
+    ///   ``MessagingError``: `.notFound`, `.conflict`, `.forbidden`, `.limitReached`: not stored. `.storeUnavailable`: not
+    ///   stored if the cause says that it can't have run, otherwise unknown; repeat it with the same `clientMessageID`.
+    package func append(
+        from principal: Principal,
+        origin: String,
+        reference: String,
+        tail: ByteBuffer,
+        clientMessageID: ByteBuffer?,
+        _ completion: @escaping Completion<AppendedMessage>
+    ) {
+        let partition: Partition
+        var command: RedisCommand
+        let messageID: UniqueID
+        switch principal {
+        case .customer(let id, _): partition = id.partition
+        case .agent:
+            guard let conversation = UniqueID(reference) else {
+                return completion(.failure(MessagingError(refusal: "not_found")))
+            }
+            partition = conversation.partition
+        }
+        command = RedisCommand(evaluating: Scripts.appendMessage, keys: [Keyspace.prefix(partition)])
+        messageID = UniqueID(in: partition)
+        command.append(Timestamp.now.milliseconds)
+        command.append(redis.runID ?? "")
+        switch principal {
+        case .customer(let id, let channel):
+            command.append("c")
+            command.append(id.description)
+            command.append("")
+            command.append("")
+            command.append(origin)
+            command.append(UniqueID(reference).map(\.description) ?? reference)
+            command.append(UniqueID(in: partition).description)
+            command.append(channel.rawValue)
+        case .agent(let id, let role, let name):
+            command.append(role == .bot ? "b" : "a")
+            command.append(id.description)
+            command.append(role.rawValue)
+            command.append(JSONText.literal(name))
+            command.append(origin)
+            command.append(UniqueID(reference)?.description ?? reference)
+            command.append("")
+            command.append("")
+        }
+        command.append(messageID.description)
+        command.append(clientMessageID.map { Self.digest(of: principal, $0) } ?? "")
+        command.append(tail)
+        command.append(limits.log)
+        command.append(limits.conversationsPerCustomer)
+        command.append(Int(limits.remembered.components.seconds) * 1000)
+        redis.send(command) { result in
+            switch result {
+            case .failure(let error): completion(.failure(MessagingError(error)))
+            case .success(let reply):
+                completion(AppendedMessage.read(reply, messageID: messageID))
+            }
+        }
+    }
+
+    /// 20 characters that stand for the sender and its `clientMessageId`.
+    private static func digest(of principal: Principal, _ clientMessageID: ByteBuffer) -> String {
+        var hash = SHA256()
+        switch principal {
+        case .customer(let id, _), .agent(let id, _, _): hash.update(data: Array(id.description.utf8))
+        }
+        hash.update(data: Array(clientMessageID.readableBytesView))
+        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+        return String(decoding: hash.finalize().prefix(20).map { alphabet[Int($0 & 63)] }, as: UTF8.self)
+    }
+
+    /// Where a page of the log begins.
+    package enum Start {
+        /// What this reader has to be shown.
+        case base(reader: UniqueID)
+        case after(Int)
+        case before(Int)
+    }
+
+    /// Reads up to `limit` messages, ascending, and where the conversation stands; `nil` if there is none.
+    package func read(
+        _ conversation: UniqueID,
+        from start: Start,
+        limit: Int,
+        _ completion: @escaping Completion<LogPage?>
+    ) {
+        var command = RedisCommand(evaluating: Scripts.readLog, keys: [Keyspace.prefix(conversation.partition)])
+        command.append(conversation.description)
+        switch start {
+        case .base(let reader):
+            command.append(reader.description)
+            command.append("base")
+            command.append(0)
+        case .after(let seq):
+            command.append("")
+            command.append("after")
+            command.append(seq)
+        case .before(let seq):
+            command.append("")
+            command.append("before")
+            command.append(seq)
+        }
+        command.append(limit)
+        redis.send(command) { result in
+            switch result {
+            case .failure(let error): completion(.failure(MessagingError(error)))
+            case .success(.null): completion(.success(nil))
+            case .success(let reply):
+                if let page = LogPage(reply: reply, conversation: conversation) {
+                    completion(.success(page))
+                } else {
+                    completion(.failure(.unexpectedReply(to: Scripts.readLog.name)))
+                }
+            }
+        }
+    }
+
+    /// Writes how many connections of a customer this mailbox holds (0: none any more); with `listing`, answers where
+    /// each of the customer's conversations stands.
+    package func registerCustomer(
+        _ customer: UniqueID,
+        in mailbox: String,
+        connections: Int,
+        full: Int,
+        listing: Bool,
+        _ completion: @escaping Completion<[ConversationPosition]>
+    ) {
+        var command = RedisCommand(evaluating: Scripts.registerCustomer, keys: [Keyspace.prefix(customer.partition)])
+        command.append(customer.description)
+        command.append(mailbox)
+        command.append(connections)
+        command.append(full)
+        command.append(listing ? "1" : "0")
+        redis.send(command) { completion(Self.positions($0, Scripts.registerCustomer)) }
+    }
+
+    /// The same for an agent, in each of `partitions`; `completion` is called once for each.
+    ///
+    /// A partition lists at most 1,000 conversations that wait and 1,000 that are the agent's; any further one is shown
+    /// with its next message.
+    package func registerAgent(
+        _ agent: UniqueID,
+        in mailbox: String,
+        connections: Int,
+        full: Int,
+        listing: Bool,
+        partitions: [Partition],
+        _ completion: @escaping Completion<[ConversationPosition]>
+    ) {
+        for partition in partitions {
+            var command = RedisCommand(evaluating: Scripts.registerAgent, keys: [Keyspace.prefix(partition)])
+            command.append(agent.description)
+            command.append(mailbox)
+            command.append(connections)
+            command.append(full)
+            command.append(listing ? "1" : "0")
+            command.append(1000)
+            redis.send(command) { completion(Self.positions($0, Scripts.registerAgent)) }
+        }
+    }
+
+    private static func positions(
+        _ result: Result<RedisReply, RedisError>,
+        _ script: RedisScript
+    ) -> Result<[ConversationPosition], MessagingError> {
+        switch result {
+        case .failure(let error): return .failure(MessagingError(error))
+        case .success(let reply):
+            guard let rows = reply.array else { return .failure(.unexpectedReply(to: script.name)) }
+            return .success(rows.compactMap { ConversationPosition($0) })
+        }
+    }
+
+    /// Moves a reader's cursor forward to `seq`, never back; `read` moves the read cursor too.
+    package func moveCursor(
+        of principal: Principal,
+        in conversation: UniqueID,
+        to seq: Int,
+        read: Bool,
+        _ completion: @escaping Completion<Void>
+    ) {
+        var command = RedisCommand(evaluating: Scripts.moveCursors, keys: [Keyspace.prefix(conversation.partition)])
+        switch principal {
+        case .customer(let id, _):
+            command.append(id.description)
+            command.append("c")
+        case .agent(let id, _, _):
+            command.append(id.description)
+            command.append("a")
+        }
+        command.append(conversation.description)
+        command.append(seq)
+        command.append(read ? "r" : "d")
+        redis.send(command) { completion($0.map { _ in () }.mapError { MessagingError($0) }) }
+    }
+
+    /// Tells the other side that `principal` types, or stopped to.
+    package func publishTyping(
+        of principal: Principal,
+        in conversation: UniqueID,
+        isTyping: Bool,
+        _ completion: @escaping Completion<Void>
+    ) {
+        var command = RedisCommand(evaluating: Scripts.publishTyping, keys: [Keyspace.prefix(conversation.partition)])
+        command.append(conversation.description)
+        switch principal {
+        case .customer(let id, _):
+            command.append(id.description)
+            command.append("c")
+            command.append("")
+        case .agent(let id, let role, _):
+            command.append(id.description)
+            command.append("a")
+            command.append(role.rawValue)
+        }
+        command.append(isTyping ? "1" : "0")
+        redis.send(command) { result in
+            switch result {
+            case .failure(let error): completion(.failure(MessagingError(error)))
+            case .success(let reply):
+                let word = reply.string ?? ""
+                completion(word == "ok" ? .success(()) : .failure(MessagingError(refusal: word)))
+            }
+        }
+    }
+}
+
+/// Where an appended message stands in the log.
+package struct AppendedMessage: Sendable, Equatable {
+    package let id: UniqueID
+    package let conversation: UniqueID
+    package let seq: Int
+    package let generation: Int
+    package let at: Timestamp
+    /// It was there before, with this sender and `clientMessageId`.
+    package let isDuplicate: Bool
+
+    static func read(_ reply: RedisReply, messageID: UniqueID) -> Result<AppendedMessage, MessagingError> {
+        let parts = reply.array ?? []
+        if parts.count == 2, parts[0].string == "refused" {
+            return .failure(MessagingError(refusal: parts[1].string ?? ""))
+        }
+        guard parts.count == 5, let conversation = parts[1].string.flatMap({ UniqueID($0) }), let seq = parts[2].int,
+            let generation = parts[3].int
+        else { return .failure(.unexpectedReply(to: Scripts.appendMessage.name)) }
+        if parts[0].string == "duplicate" {
+            let stored = parts[4].bytes.flatMap {
+                Message(
+                    record: ByteBuffer(bytes: $0),
+                    conversation: conversation,
+                    seq: seq,
+                    generation: generation,
+                    channel: .web
+                )
+            }
+            guard let stored else { return .failure(.unexpectedReply(to: Scripts.appendMessage.name)) }
+            return .success(
+                AppendedMessage(
+                    id: stored.id,
+                    conversation: conversation,
+                    seq: seq,
+                    generation: generation,
+                    at: stored.at,
+                    isDuplicate: true
+                )
+            )
+        }
+        guard let at = parts[4].int else { return .failure(.unexpectedReply(to: Scripts.appendMessage.name)) }
+        return .success(
+            AppendedMessage(
+                id: messageID,
+                conversation: conversation,
+                seq: seq,
+                generation: generation,
+                at: Timestamp(milliseconds: at),
+                isDuplicate: false
+            )
+        )
+    }
+}

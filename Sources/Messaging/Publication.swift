@@ -1,0 +1,150 @@
+package import NIOCore
+
+/// One item that a script published into a mailbox, as its reader sees it.
+package enum Publication: Sendable, Equatable {
+    case message(MessagePublication)
+    case assignment(AssignmentPublication)
+    case typing(SignalPublication, isTyping: Bool)
+    /// `signal.from` acknowledged, and read, up to these seqs.
+    case receipt(SignalPublication, delivered: Int, read: Int)
+    /// A customer or agent came online or went; for one `target` on the other side.
+    case presence(of: UniqueID, isAgent: Bool, isOnline: Bool, target: UniqueID)
+    /// A token of this principal ended before its time.
+    case revocation(principal: UniqueID, tokenHash: String)
+
+    /// Reads `KIND COUNT REST`: what the scripts of ``Keyspace``'s `{p}:to:MAILBOX` publish.
+    ///
+    /// - Returns: The mailbox's count, and the publication, `nil` if this program does not know its kind.
+    package static func read(_ payload: ByteBuffer) -> (count: Int, publication: Publication?)? {
+        var words = WordReader(payload)
+        guard let kind = words.next(), let count = words.nextInt() else { return nil }
+        return (count, Publication(kind: kind.getInteger(at: kind.readerIndex) ?? 0, &words))
+    }
+
+    private init?(kind: UInt8, _ words: inout WordReader) {
+        switch kind {
+        case UInt8(ascii: "m"):
+            guard let message = MessagePublication(&words) else { return nil }
+            self = .message(message)
+        case UInt8(ascii: "a"):
+            guard let assignment = AssignmentPublication(&words) else { return nil }
+            self = .assignment(assignment)
+        case UInt8(ascii: "t"):
+            guard let signal = SignalPublication(&words), let typing = words.nextInt() else { return nil }
+            self = .typing(signal, isTyping: typing == 1)
+        case UInt8(ascii: "r"):
+            guard let signal = SignalPublication(&words), let delivered = words.nextInt(), let read = words.nextInt()
+            else { return nil }
+            self = .receipt(signal, delivered: delivered, read: read)
+        case UInt8(ascii: "p"):
+            guard let side = words.next(), let id = words.nextID(), let online = words.nextInt(),
+                let target = words.nextID()
+            else { return nil }
+            self = .presence(of: id, isAgent: side == ByteBuffer(string: "a"), isOnline: online == 1, target: target)
+        case UInt8(ascii: "x"):
+            guard let principal = words.nextID(), let hash = words.next() else { return nil }
+            self = .revocation(principal: principal, tokenHash: String(buffer: hash))
+        default: return nil
+        }
+    }
+}
+
+/// Which agents a publication is for.
+package enum AgentTarget: Sendable, Equatable {
+    /// Every connected agent: nobody answers the conversation yet.
+    case all
+    case one(UniqueID)
+    case none
+
+    fileprivate init?(_ word: ByteBuffer?) {
+        guard let word else { return nil }
+        switch (word.readableBytes, word.getInteger(at: word.readerIndex, as: UInt8.self)) {
+        case (1, UInt8(ascii: "*")): self = .all
+        case (1, UInt8(ascii: "-")): self = .none
+        default:
+            guard let id = UniqueID(utf8: word.readableBytesView) else { return nil }
+            self = .one(id)
+        }
+    }
+}
+
+/// `CUSTOMER CONVERSATION CHANNEL TARGET GENERATION SEQ BEFORE`, a line feed, the record.
+package struct MessagePublication: Sendable, Equatable {
+    package let customer: UniqueID
+    package let target: AgentTarget
+    /// Where `target` is all agents: the last message that they need not be shown.
+    package let before: Int
+    package let message: Message
+
+    fileprivate init?(_ words: inout WordReader) {
+        guard let customer = words.nextID(), let conversation = words.nextID(), let channel = words.next(),
+            let channel = CustomerChannel(rawValue: String(buffer: channel)), let target = AgentTarget(words.next()),
+            let generation = words.nextInt(), let seq = words.nextInt(), let before = words.nextInt(),
+            let record = words.rest(afterLineFeed: true),
+            let message = Message(
+                record: record,
+                conversation: conversation,
+                seq: seq,
+                generation: generation,
+                channel: channel
+            )
+        else { return nil }
+        self.customer = customer
+        self.target = target
+        self.before = before
+        self.message = message
+    }
+}
+
+/// `CUSTOMER CONVERSATION CHANNEL STATE ASSIGNEE FENCE SEQ ANSWERED`, a line feed, the assignee's name as JSON or nothing.
+package struct AssignmentPublication: Sendable, Equatable {
+    package let customer: UniqueID
+    package let conversation: UniqueID
+    package let channel: CustomerChannel
+    package let state: Conversation.State
+    package let assignee: UniqueID?
+    package let fence: Int
+    package let lastSeq: Int
+    /// The last message that agents need not be shown while the conversation waits.
+    package let answered: Int
+    /// A JSON string literal, or empty.
+    package let assigneeName: ByteBuffer
+
+    fileprivate init?(_ words: inout WordReader) {
+        guard let customer = words.nextID(), let conversation = words.nextID(), let channel = words.next(),
+            let channel = CustomerChannel(rawValue: String(buffer: channel)), let state = words.next(),
+            let state = Conversation.State(rawValue: String(buffer: state)), let assignee = AgentTarget(words.next()),
+            let numbers = words.nextInts(3), let name = words.rest(afterLineFeed: true)
+        else { return nil }
+        self.customer = customer
+        self.conversation = conversation
+        self.channel = channel
+        self.state = state
+        if case .one(let id) = assignee { self.assignee = id } else { self.assignee = nil }
+        fence = numbers[0]
+        lastSeq = numbers[1]
+        answered = numbers[2]
+        assigneeName = name
+    }
+}
+
+/// `CUSTOMER CONVERSATION TARGET SIDE FROM …`: what both sides of a conversation tell each other without storing it.
+package struct SignalPublication: Sendable, Equatable {
+    package let customer: UniqueID
+    package let conversation: UniqueID
+    /// Agents that are to see it; the customer sees what comes from an agent.
+    package let target: AgentTarget
+    package let isFromAgent: Bool
+    package let from: UniqueID
+
+    fileprivate init?(_ words: inout WordReader) {
+        guard let customer = words.nextID(), let conversation = words.nextID(), let target = AgentTarget(words.next()),
+            let side = words.next(), let from = words.nextID()
+        else { return nil }
+        self.customer = customer
+        self.conversation = conversation
+        self.target = target
+        isFromAgent = side == ByteBuffer(string: "a")
+        self.from = from
+    }
+}

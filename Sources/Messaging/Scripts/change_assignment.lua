@@ -1,0 +1,60 @@
+-- Claims, releases or resolves a conversation for an agent, atomically, with a new fencing number.
+--
+-- KEYS[1]  prefix of the conversation's partition
+-- Reply    {'ok'} or {'refused', code}: not_found, assigned_to_other, forbidden, conflict (nothing to release or resolve)
+local prefix = KEYS[1]
+local action, conversation, agent, role, name, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+
+local key = prefix .. 'conversation:' .. conversation
+local fields = redis.call('HMGET', key, 'customer', 'channel', 'state', 'assignee', 'fence', 'seq', 'answered')
+local customer, channel, state, assignee = fields[1], fields[2], fields[3], fields[4] or ''
+if not customer then
+    return {'refused', 'not_found'}
+end
+local fence, seq, answered = tonumber(fields[5] or 0), tonumber(fields[6] or 0), tonumber(fields[7] or 0)
+local admin = role == 'admin'
+
+if action == 'claim' then
+    if state == 'assigned' and assignee == agent then
+        return {'ok'}
+    end
+    if state == 'assigned' and not admin then
+        return {'refused', 'assigned_to_other'}
+    end
+elseif action == 'release' then
+    if state ~= 'assigned' then
+        return {'refused', 'conflict'}
+    end
+    if assignee ~= agent and not admin then
+        return {'refused', 'assigned_to_other'}
+    end
+elseif action == 'resolve' then
+    if state == 'resolved' then
+        return {'ok'}
+    end
+    if state == 'assigned' and assignee ~= agent and not admin then
+        return {'refused', 'assigned_to_other'}
+    end
+end
+
+redis.call('ZREM', prefix .. 'waiting', conversation)
+if assignee ~= '' then
+    redis.call('ZREM', prefix .. 'assigned:' .. assignee, conversation)
+end
+if action == 'claim' then
+    state, assignee = 'assigned', agent
+    redis.call('ZADD', prefix .. 'assigned:' .. agent, now, conversation)
+    local cursor = tonumber(redis.call('HGET', prefix .. 'cursors:' .. conversation, agent) or 0)
+    if cursor < answered then
+        redis.call('HSET', prefix .. 'cursors:' .. conversation, agent, answered)
+    end
+elseif action == 'release' then
+    state, assignee, name = 'waiting', '', ''
+    redis.call('ZADD', prefix .. 'waiting', now, conversation)
+else
+    -- Who resolved it stays on record as its assignee.
+    state, assignee = 'resolved', assignee ~= '' and assignee or agent
+end
+redis.call('HSET', key, 'state', state, 'assignee', assignee, 'fence', fence + 1)
+publish_assignment(prefix, customer, conversation, channel, state, assignee, fence + 1, seq, answered, name)
+return {'ok'}

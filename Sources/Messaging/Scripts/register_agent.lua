@@ -1,0 +1,66 @@
+-- Writes how many connections an agent has in a mailbox, in one partition, tells its customers there when it comes or
+-- goes, and tells a new connection which conversations wait or are the agent's, and from where it has to be shown each.
+--
+-- KEYS[1]  prefix of the partition
+-- ARGV     agent, mailbox, its connections there, of them in the full dialect, '1' to list, most rows of each kind
+-- Reply    rows {conversation, state, assignee or '', generation, survived, seq, base}: those that wait longest first
+local prefix = KEYS[1]
+local agent, mailbox, all, full, list, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+
+local agents = prefix .. 'agents'
+local kept = {}
+local entry = redis.call('HGET', agents, agent)
+local was_online = entry and true or false
+for word in string.gmatch(entry or '', '%S+') do
+    if string.sub(word, 1, #mailbox + 1) ~= mailbox .. '=' then
+        kept[#kept + 1] = word
+    end
+end
+if all ~= '0' then
+    kept[#kept + 1] = mailbox .. '=' .. all .. ':' .. full
+end
+if #kept == 0 then
+    redis.call('HDEL', agents, agent)
+else
+    redis.call('HSET', agents, agent, table.concat(kept, ' '))
+end
+local is_online = #kept > 0
+if list ~= '1' and was_online == is_online then
+    return {}
+end
+
+local rows = {}
+local function add_row(conversation, waiting)
+    local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'state', 'assignee', 'generation',
+        'survived', 'seq', 'answered')
+    if fields[1] then
+        local base = tonumber(redis.call('HGET', prefix .. 'cursors:' .. conversation, agent) or 0)
+        if waiting then
+            base = math.max(base, tonumber(fields[6] or 0))
+        end
+        rows[#rows + 1] = {
+            conversation, fields[1], fields[2] or '', tonumber(fields[3]), tonumber(fields[4] or 0),
+            tonumber(fields[5] or 0), base,
+        }
+    end
+end
+local assigned = redis.call('ZRANGE', prefix .. 'assigned:' .. agent, 0, most - 1)
+for _, conversation in ipairs(assigned) do
+    if was_online ~= is_online then
+        local customer = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'customer')
+        if customer then
+            local boxes = {}
+            add_customer(prefix, customer, boxes, true)
+            publish(prefix, boxes, 'p', table.concat({'a', agent, is_online and 1 or 0, customer}, ' '), customer)
+        end
+    end
+    if list == '1' then
+        add_row(conversation, false)
+    end
+end
+if list == '1' then
+    for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'waiting', 0, most - 1)) do
+        add_row(conversation, true)
+    end
+end
+return rows

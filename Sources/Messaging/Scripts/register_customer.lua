@@ -1,0 +1,41 @@
+-- Writes how many connections a customer has in a mailbox, tells its agents when it comes or goes, and tells a new
+-- connection where the customer's conversations stand.
+--
+-- KEYS[1]  prefix of the customer's partition
+-- ARGV     customer, mailbox, its connections there, of them in the full dialect, '1' to list the conversations
+-- Reply    rows {conversation, state, assignee or '', generation, survived, seq, cursor}, newest last
+local prefix = KEYS[1]
+local customer, mailbox, all, full, list = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+
+local routes = prefix .. 'routes:' .. customer
+local was_online = redis.call('EXISTS', routes) == 1
+if all == '0' then
+    redis.call('HDEL', routes, mailbox)
+else
+    redis.call('HSET', routes, mailbox, all .. ':' .. full)
+end
+local is_online = all ~= '0' or redis.call('EXISTS', routes) == 1
+if list ~= '1' and was_online == is_online then
+    return {}
+end
+
+local rows = {}
+for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'customer-conversations:' .. customer, 0, -1)) do
+    local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'state', 'assignee', 'generation',
+        'survived', 'seq')
+    if fields[1] then
+        if fields[1] == 'assigned' and was_online ~= is_online then
+            local boxes = {}
+            add_agent(prefix, fields[2], boxes, true)
+            publish(prefix, boxes, 'p', table.concat({'c', customer, is_online and 1 or 0, fields[2]}, ' '), customer)
+        end
+        if list == '1' then
+            local cursor = redis.call('HGET', prefix .. 'cursors:' .. conversation, customer)
+            rows[#rows + 1] = {
+                conversation, fields[1], fields[2] or '', tonumber(fields[3]), tonumber(fields[4] or 0),
+                tonumber(fields[5] or 0), tonumber(cursor or 0),
+            }
+        end
+    end
+end
+return rows
