@@ -1,0 +1,37 @@
+import Synchronization
+
+/// Whether another WebSocket is let in: not while this gateway drains, and not past a number of them.
+///
+/// Shared by all event loops; a `Mutex` guards it.
+package final class Admission: Sendable {
+    private struct State {
+        var connections = 0
+        var isDraining = false
+    }
+
+    private let maxConnections: Int
+    private let state = Mutex(State())
+
+    package init(maxConnections: Int) { self.maxConnections = maxConnections }
+
+    /// Counts one more connection, until ``leave()``.
+    /// - Returns: `nil`, or why it may not come in; it is not counted then.
+    package func enter() -> HTTPRefusal? {
+        state.withLock { state in
+            guard !state.isDraining else { return .draining }
+            guard state.connections < maxConnections else { return .overloaded }
+            state.connections += 1
+            return nil
+        }
+    }
+
+    package func leave() { state.withLock { $0.connections -= 1 } }
+
+    /// From now on nobody comes in.
+    package func drain() { state.withLock { $0.isDraining = true } }
+
+    package var isDraining: Bool { state.withLock { $0.isDraining } }
+
+    /// How many WebSockets there are, with those in their handshake.
+    package var connections: Int { state.withLock { $0.connections } }
+}

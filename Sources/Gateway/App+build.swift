@@ -1,0 +1,141 @@
+import Glibc
+import Hiredis
+package import Logging
+import Messaging
+package import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+
+/// A gateway, put together: Redis, the hubs, the listener, in the order they depend on each other. They stop the other way
+/// round: first nobody comes in any more, then the connections drain, and Redis goes last.
+package struct GatewayApp {
+    private let configuration: Configuration
+    private let logger: Logger
+    private let group: MultiThreadedEventLoopGroup
+    private let services: ServiceGroup
+
+    /// - Parameter onListening: told the address, which with port 0 nobody knows before.
+    /// - Throws: ``RedisError`` for a `REDIS_URL` that is none.
+    package init(
+        configuration: Configuration,
+        logger: Logger,
+        signals: Bool = true,
+        onListening: @escaping @Sendable (SocketAddress) -> Void = { _ in }
+    ) throws {
+        var logger = logger
+        logger[metadataKey: "gateway.id"] = "\(configuration.gatewayID)"
+        var redisConfiguration = try RedisConfiguration(url: configuration.redisURL)
+        redisConfiguration.clientName = "gateway-\(configuration.gatewayID)"
+        redisConfiguration.commandTimeout = .milliseconds(configuration.commandTimeoutMilliseconds)
+
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
+        let redis = RedisClient(configuration: redisConfiguration, eventLoopGroup: group, logger: logger)
+        let hubs = GatewayHubs(
+            redis: redis,
+            redisConfiguration: redisConfiguration,
+            eventLoopGroup: group,
+            configuration: configuration,
+            logger: logger
+        )
+        let layout = LayoutGate(redis: redis, inner: hubs, logger: logger)
+        // Nothing is issued here, so the lifetime does not matter.
+        let tokens = TokenStore(redis: redis, lifetime: .seconds(86_400))
+        let listener = Listener(
+            configuration: configuration,
+            group: group,
+            logger: logger,
+            authenticate: { token throws(MessagingError) in
+                guard layout.isOpen else {
+                    throw MessagingError(.storeUnavailable, "The message store was not reached yet.")
+                }
+                return try await tokens.authenticate(token)
+            },
+            makeDelegate: { token, dialect, eventLoop in
+                hubs.makeConnection(token: token, dialect: dialect, eventLoop: eventLoop)
+            },
+            isReady: { redis.isReady && hubs.isReady },
+            onListening: onListening
+        )
+
+        var settings = ServiceGroupConfiguration(
+            services: [redis, layout, listener],
+            gracefulShutdownSignals: signals ? [.sigterm, .sigint] : [],
+            logger: logger
+        )
+        // The drain keeps its own time; this is for a Redis that does not let go.
+        settings.maximumGracefulShutdownDuration = .seconds(configuration.drainTimeoutSeconds + 10)
+        self.configuration = configuration
+        self.logger = logger
+        self.group = group
+        services = ServiceGroup(configuration: settings)
+    }
+
+    /// Runs until a signal, or ``stop()``, and returns when all connections are gone.
+    package func run() async throws {
+        raiseFileLimit()
+        do {
+            try await services.run()
+        } catch {
+            try? await group.shutdownGracefully()
+            throw error
+        }
+        try await group.shutdownGracefully()
+    }
+
+    /// What SIGTERM does.
+    package func stop() async { await services.triggerGracefulShutdown() }
+
+    /// Lets this process open as many descriptors as the system allows it: the default of 1024 is for other programs.
+    private func raiseFileLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        if limit.rlim_max < rlim_t(configuration.maxConnections + 100) {
+            logger.warning(
+                "The system's limit of open files is lower than the limit of connections.",
+                metadata: ["files": "\(limit.rlim_max)", "connections": "\(configuration.maxConnections)"]
+            )
+        }
+    }
+}
+
+/// Runs the service inside only when the data in Redis is laid out for this program: nothing may be read or written before.
+private final class LayoutGate: Service {
+    private let redis: RedisClient
+    private let inner: any Service
+    private let logger: Logger
+    private let open = Atomic(false)
+
+    init(redis: RedisClient, inner: any Service, logger: Logger) {
+        self.redis = redis
+        self.inner = inner
+        self.logger = logger
+    }
+
+    var isOpen: Bool { open.load(ordering: .acquiring) }
+
+    /// - Throws: ``MessagingError`` `.conflict` for data of another layout.
+    func run() async throws {
+        do {
+            try await cancelWhenGracefulShutdown { try await self.waitForLayout() }
+        } catch is CancellationError {
+            return
+        }
+        try await inner.run()
+    }
+
+    private func waitForLayout() async throws {
+        while true {
+            do {
+                try await Layout.check(in: redis)
+                open.store(true, ordering: .releasing)
+                return
+            } catch  where error.code == .storeUnavailable {
+                logger.debug("Waiting for Redis.")
+                try await Task.sleep(for: .milliseconds(200))
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+package import Configuration
+import NIOCore  // System.coreCount
+
+/// The gateway's settings: environment variables, read and checked once at start.
+///
+/// ``settings`` is the one table of them: parsing, defaults and `--help` all come from it.
+package struct Configuration: Sendable {
+    package var host = "0.0.0.0"
+    package var port = 8082
+    package var redisURL = "redis://127.0.0.1:6379/0"
+    package var logLevel = "info"
+    package var loops = Configuration.availableCores
+    package var gatewayID = Configuration.randomGatewayID()
+    package var heartbeatSeconds = 25
+    package var drainTimeoutSeconds = 20
+    package var maxConnections = 15_000
+    package var maxMessageBytes = 65_536
+    package var commandTimeoutMilliseconds = 2000
+    package var slowReaderSeconds = 10
+    package var conversationLogLimit = 100_000
+    package var maxConversationsPerCustomer = 200
+
+    /// The defaults.
+    package init() {}
+
+    /// Reads the environment, or what stands for it. A variable that is empty counts as not set.
+    ///
+    /// - Throws: ``ConfigurationError`` for the first value, in the table's order, that is not acceptable.
+    package init(reader: ConfigReader) throws(ConfigurationError) {
+        for setting in Self.settings {
+            let key = ConfigKey(setting.name.lowercased().split(separator: "_").map(String.init))
+            guard let text = reader.string(forKey: key, isSecret: setting.isSecret), !text.isEmpty else { continue }
+            guard setting.apply(text, &self) else {
+                throw ConfigurationError(
+                    name: setting.name,
+                    value: setting.isSecret ? nil : text,
+                    expected: setting.type
+                )
+            }
+        }
+    }
+
+    package static let settings: [Setting] = [
+        .text("HOST", \.host, "an address", "The address to listen on.") { !$0.isEmpty },
+        .number("PORT", \.port, 0...65_535, "The port to listen on; 0 takes any that is free."),
+        .text(
+            "REDIS_URL",
+            \.redisURL,
+            "a redis:// or unix:// URL",
+            "redis://user:password@host:port/db or unix:///path?db=N.",
+            isSecret: true
+        ) {
+            $0.hasPrefix("redis://") || $0.hasPrefix("unix://")
+        },
+        .text("LOG_LEVEL", \.logLevel, "one of trace, debug, info, notice, warning, error, critical", "What is logged.")
+        {
+            ["trace", "debug", "info", "notice", "warning", "error", "critical"].contains($0)
+        },
+        .number("LOOPS", \.loops, 1...256, "Event loops, one thread each.", default: "one for each core"),
+        .text(
+            "GATEWAY_ID",
+            \.gatewayID,
+            "a name of 1 to 32 letters, digits or hyphens",
+            "This gateway's name; no two that run may share one.",
+            default: "8 random hexadecimal digits"
+        ) { (1...32).contains($0.utf8.count) && $0.utf8.allSatisfy(Self.isNameByte) },
+        .number("HEARTBEAT_SECONDS", \.heartbeatSeconds, 1...3600, "How long a connection may be idle before a ping."),
+        .number(
+            "DRAIN_TIMEOUT",
+            \.drainTimeoutSeconds,
+            0...3600,
+            "Seconds to say goodbye to all connections on SIGTERM."
+        ),
+        .number("MAX_CONNECTIONS", \.maxConnections, 1...1_000_000, "WebSockets at a time; past it, 503."),
+        .number("MAX_MESSAGE_BYTES", \.maxMessageBytes, 1024...1_048_576, "Longest message; past it, close code 1009."),
+        .number("COMMAND_TIMEOUT_MS", \.commandTimeoutMilliseconds, 50...60_000, "How long Redis may take to answer."),
+        .number("SLOW_READER_SECONDS", \.slowReaderSeconds, 1...3600, "Not reading for longer is close code 4008."),
+        .number("CONVERSATION_LOG_LIMIT", \.conversationLogLimit, 100...10_000_000, "Messages kept of a conversation."),
+        .number(
+            "MAX_CONVERSATIONS_PER_CUSTOMER",
+            \.maxConversationsPerCustomer,
+            1...100_000,
+            "Conversations a customer may open; past it, an error."
+        ),
+    ]
+
+    /// The text of `--help` about the environment.
+    package static var help: String {
+        var lines = ["ENVIRONMENT:"]
+        for setting in settings {
+            lines.append("  \(setting.name)  (\(setting.type); default: \(setting.defaultValue))")
+            lines.append("      \(setting.meaning)")
+        }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}
+
+/// One environment variable.
+package struct Setting: Sendable {
+    package let name: String
+    /// What values are acceptable, for people.
+    package let type: String
+    package let defaultValue: String
+    package let meaning: String
+    package let isSecret: Bool
+    /// - Returns: Whether the text is acceptable.
+    fileprivate let apply: @Sendable (_ text: String, _ configuration: inout Configuration) -> Bool
+
+    fileprivate static func text(
+        _ name: String,
+        _ path: any WritableKeyPath<Configuration, String> & Sendable,
+        _ type: String,
+        _ meaning: String,
+        isSecret: Bool = false,
+        default defaultValue: String? = nil,
+        where isAcceptable: @escaping @Sendable (String) -> Bool
+    ) -> Setting {
+        Setting(
+            name: name,
+            type: type,
+            defaultValue: defaultValue ?? Configuration()[keyPath: path],
+            meaning: meaning,
+            isSecret: isSecret
+        ) { text, configuration in
+            guard isAcceptable(text) else { return false }
+            configuration[keyPath: path] = text
+            return true
+        }
+    }
+
+    fileprivate static func number(
+        _ name: String,
+        _ path: any WritableKeyPath<Configuration, Int> & Sendable,
+        _ range: ClosedRange<Int>,
+        _ meaning: String,
+        default defaultValue: String? = nil
+    ) -> Setting {
+        Setting(
+            name: name,
+            type: "a whole number from \(range.lowerBound) to \(range.upperBound)",
+            defaultValue: defaultValue ?? String(Configuration()[keyPath: path]),
+            meaning: meaning,
+            isSecret: false
+        ) { text, configuration in
+            guard let number = Int(text), range.contains(number) else { return false }
+            configuration[keyPath: path] = number
+            return true
+        }
+    }
+}
+
+/// A setting that the program cannot start with.
+package struct ConfigurationError: Error, Equatable, CustomStringConvertible {
+    package let name: String
+    /// `nil` for a secret.
+    package let value: String?
+    package let expected: String
+
+    package var description: String {
+        "\(name) must be \(expected)\(value.map { ", not \"\($0)\"" } ?? ""). See `gateway --help`."
+    }
+}
+
+extension Configuration {
+    private static let availableCores: Int = min(256, System.coreCount)
+
+    private static func randomGatewayID() -> String {
+        let digits = String(UInt32.random(in: .min ... .max), radix: 16)
+        return String(repeating: "0", count: 8 - digits.count) + digits
+    }
+}

@@ -1,0 +1,92 @@
+import Messaging
+import NIOCore
+import NIOHTTP1
+import NIOWebSocket
+
+/// Takes an accepted connection from TCP to WebSocket: HTTP handlers in, token checked, HTTP handlers out, WebSocket handlers
+/// in.
+///
+/// One for each connection, owned by its event loop, gone when the handshake is over.
+final class ConnectionSetup {
+    private struct Accepted {
+        let token: AuthenticatedToken
+        let dialect: Dialect
+    }
+
+    private let eventLoop: any EventLoop
+    private let listener: Listener
+    private let endpoints: HTTPEndpoints
+    private var accepted: Accepted?
+
+    init(eventLoop: any EventLoop, listener: Listener) {
+        self.eventLoop = eventLoop
+        self.listener = listener
+        endpoints = HTTPEndpoints(deadline: listener.handshakeDeadline) { listener.unreadiness }
+    }
+
+    func install(on channel: any Channel) throws {
+        let setup = NIOLoopBound(self, eventLoop: eventLoop)
+        let upgrader = NIOWebSocketServerUpgrader(
+            maxFrameSize: listener.maxMessageBytes,
+            automaticErrorHandling: false,
+            shouldUpgrade: { channel, head in setup.value.decide(head, channel: channel) },
+            upgradePipelineHandler: { channel, _ in
+                channel.eventLoop.makeCompletedFuture { try setup.value.upgrade(channel) }
+            }
+        )
+        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
+            withErrorHandling: false
+        )
+        try channel.pipeline.syncOperations.addHandler(endpoints)
+    }
+
+    /// - Returns: What the 101 answer carries beyond the handshake's own headers; `nil` refuses, and NIO then hands the
+    ///   request to ``HTTPEndpoints``.
+    private func decide(_ head: HTTPRequestHead, channel: any Channel) -> EventLoopFuture<HTTPHeaders?> {
+        guard case .webSocket(let handshake) = HTTPRequestKind(head) else {
+            return eventLoop.makeSucceededFuture(nil)
+        }
+        guard let token = handshake.token.flatMap(Token.init) else { return refuse(.unauthenticated) }
+        if let refusal = listener.admission.enter() { return refuse(refusal) }
+
+        endpoints.isUpgrading = true
+        let authenticate = listener.authenticate
+        let admission = listener.admission
+        // The one task of a connection's life: Redis is asked once, and the answer comes back to the loop as a future.
+        return eventLoop.makeFutureWithTask { try await authenticate(token) }
+            .assumeIsolated()
+            .map { authenticated -> HTTPHeaders? in
+                channel.closeFuture.whenComplete { _ in admission.leave() }
+                self.accepted = Accepted(token: authenticated, dialect: handshake.dialect)
+                var headers = HTTPHeaders()
+                if let subprotocol = handshake.subprotocol {
+                    headers.add(name: "Sec-WebSocket-Protocol", value: subprotocol)
+                }
+                return headers
+            }
+            .flatMapError { error in
+                admission.leave()
+                self.endpoints.isUpgrading = false
+                let cause =
+                    error as? MessagingError ?? MessagingError(.storeUnavailable, "The token could not be checked.")
+                return self.refuse(HTTPRefusal(cause))
+            }
+            .nonisolated()
+    }
+
+    private func refuse(_ refusal: HTTPRefusal) -> EventLoopFuture<HTTPHeaders?> {
+        endpoints.refusal = refusal
+        return eventLoop.makeSucceededFuture(nil)
+    }
+
+    /// After the 101 answer. NIO has put its WebSocket codec into the pipeline.
+    private func upgrade(_ channel: any Channel) throws {
+        guard let accepted, channel.isActive else { throw ChannelError.ioOnClosedChannel }
+        channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)
+        let delegate = listener.makeDelegate(accepted.token, accepted.dialect, eventLoop)
+        try channel.pipeline.syncOperations.addHandler(
+            WebSocketHandler(delegate: delegate, eventLoop: eventLoop, maxMessageBytes: listener.maxMessageBytes)
+        )
+    }
+}

@@ -1,0 +1,221 @@
+package import NIOCore
+package import NIOWebSocket
+
+/// Who stands behind a WebSocket. All calls come on the socket's event loop.
+package protocol WebSocketDelegate: AnyObject {
+    /// The handshake is over and the socket can be written to. Called once, first.
+    func connected(_ socket: WebSocketHandler)
+    /// A whole text message, valid UTF-8, of at most `MAX_MESSAGE_BYTES`.
+    func received(text: ByteBuffer)
+    /// A pong, at most 125 bytes.
+    func receivedPong(_ payload: ByteBuffer)
+    /// All that the socket had to read for now was handed over; what is sent in here still leaves in the same write.
+    func readCompleted()
+    /// The peer reads too slowly for what is sent (`false`), or has caught up (`true`).
+    func writabilityChanged(isWritable: Bool)
+    /// The socket takes and gives nothing any more: it is closed, or its close handshake has begun. Called once, last,
+    /// and never from inside ``WebSocketHandler/close(_:reason:)``.
+    func disconnected()
+}
+
+/// One WebSocket: carries out what ``WebSocketStateMachine`` decides and hands messages to its delegate.
+///
+/// Owned by its event loop; everything here must be called there. What is sent is written at once and flushed once for
+/// each turn of the loop: when the socket was read, or in a task at the turn's end.
+package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
+    package typealias InboundIn = WebSocketFrame
+    package typealias OutboundOut = WebSocketFrame
+
+    /// How long the peer may take to end the connection after our close frame.
+    package static let closeTimeout = TimeAmount.seconds(5)
+
+    package let eventLoop: any EventLoop
+    /// `nil` once it was told that the socket is gone, which also ends the two objects' hold on each other.
+    private var delegate: (any WebSocketDelegate)?
+    private var context: ChannelHandlerContext?
+    private var state: WebSocketStateMachine
+    private var isConnected = false
+    private var isReading = false
+    private var isPaused = false
+    private var hasUnflushedWrites = false
+    private var isFlushScheduled = false
+    /// The answer to the last ping, kept back while the peer does not read. RFC 6455 §5.5.3: the last one is enough.
+    private var delayedPong: ByteBuffer?
+    private var closeTimer: Scheduled<Void>?
+
+    /// - Parameter maxMessageBytes: past it the connection is closed with 1009.
+    package init(delegate: any WebSocketDelegate, eventLoop: any EventLoop, maxMessageBytes: Int = 65536) {
+        self.delegate = delegate
+        self.eventLoop = eventLoop
+        state = WebSocketStateMachine(maxMessageBytes: maxMessageBytes)
+    }
+
+    // MARK: For the delegate
+
+    /// Whether the peer keeps up with what is sent: less than the high-water mark of bytes wait.
+    package var isWritable: Bool { context?.channel.isWritable ?? false }
+
+    /// Writes one text frame; dropped when the socket is closing. `text` must be valid UTF-8.
+    package func send(text: ByteBuffer) { write(.text, text) }
+
+    /// Writes a ping with a payload of at most 125 bytes; dropped when the socket is closing.
+    package func sendPing(_ payload: ByteBuffer) {
+        precondition(payload.readableBytes <= WebSocketStateMachine.maxControlBytes)
+        write(.ping, payload)
+    }
+
+    /// Lets what was written leave now.
+    package func flush() {
+        guard hasUnflushedWrites else { return }
+        hasUnflushedWrites = false
+        context?.flush()
+    }
+
+    /// Sends a close frame, waits up to ``closeTimeout`` for the peer's, then closes the TCP connection. Only the first
+    /// call counts. The delegate's `disconnected` follows in a later turn of the loop.
+    ///
+    /// - Parameter reason: cut to 123 bytes; by default the code's own.
+    package func close(_ code: CloseCode, reason: String? = nil) {
+        perform(state.close(code, reason: reason ?? code.defaultReason), isOwnWish: true)
+    }
+
+    /// Takes nothing more from the peer until ``resumeReading()``, but for what was already read.
+    package func pauseReading() {
+        guard state.isOpen else { return }
+        setPaused(true)
+    }
+
+    package func resumeReading() { setPaused(false) }
+
+    // MARK: Writing
+
+    private func write(_ opcode: WebSocketOpcode, _ data: ByteBuffer) {
+        guard state.isOpen, let context else { return }
+        context.write(Self.wrapOutboundOut(WebSocketFrame(fin: true, opcode: opcode, data: data)), promise: nil)
+        hasUnflushedWrites = true
+        guard !isReading, !isFlushScheduled else { return }
+        isFlushScheduled = true
+        eventLoop.assumeIsolated().execute {
+            self.isFlushScheduled = false
+            self.flush()
+        }
+    }
+
+    private func setPaused(_ paused: Bool) {
+        guard paused != isPaused, let context else { return }
+        isPaused = paused
+        context.channel.setOption(.autoRead, value: !paused).whenFailure { _ in }
+    }
+
+    // MARK: Acting
+
+    private func perform(_ action: WebSocketStateMachine.Action, isOwnWish: Bool = false) {
+        switch action {
+        case .none: break
+        case .deliver(let text): delegate?.received(text: text)
+        case .deliverPong(let payload): delegate?.receivedPong(payload)
+        case .sendPong(let payload):
+            if isWritable { write(.pong, payload) } else { delayedPong = payload }
+        case .sendClose(let payload, let next):
+            sendClose(payload, then: next)
+            endDelegate(later: isOwnWish)
+        case .closeConnection:
+            context?.close(promise: nil)
+            endDelegate(later: isOwnWish)
+        }
+    }
+
+    private func sendClose(_ payload: ByteBuffer, then next: WebSocketStateMachine.AfterClose) {
+        guard let context else { return }
+        // The peer's close frame must get through.
+        setPaused(false)
+        hasUnflushedWrites = false
+        let frame = WebSocketFrame(fin: true, opcode: .connectionClose, data: payload)
+        let written = context.writeAndFlush(Self.wrapOutboundOut(frame)).assumeIsolated()
+        closeTimer = eventLoop.assumeIsolated().scheduleTask(in: Self.closeTimeout) { [weak self] in
+            self?.context?.close(promise: nil)
+        }
+        switch next {
+        case .awaitClose: break
+        case .closeConnection: written.whenComplete { _ in context.close(promise: nil) }
+        case .awaitEnd: written.whenComplete { _ in context.close(mode: .output, promise: nil) }
+        }
+    }
+
+    private func endDelegate(later: Bool) {
+        guard let delegate else { return }
+        self.delegate = nil
+        guard isConnected else { return }
+        if later {
+            eventLoop.assumeIsolated().execute { delegate.disconnected() }
+        } else {
+            delegate.disconnected()
+        }
+    }
+
+    // MARK: ChannelInboundHandler
+
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { begin() }
+    }
+
+    package func channelActive(context: ChannelHandlerContext) {
+        begin()
+        context.fireChannelActive()
+    }
+
+    private func begin() {
+        guard !isConnected else { return }
+        isConnected = true
+        delegate?.connected(self)
+    }
+
+    package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        let frame = Self.unwrapInboundIn(data)
+        isReading = true
+        perform(state.receive(frame, data: frame.unmaskedData))
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        isReading = true
+        delegate?.readCompleted()
+        isReading = false
+        flush()
+    }
+
+    package func channelWritabilityChanged(context: ChannelHandlerContext) {
+        let isWritable = context.channel.isWritable
+        if isWritable, let payload = delayedPong {
+            delayedPong = nil
+            write(.pong, payload)
+        }
+        delegate?.writabilityChanged(isWritable: isWritable)
+    }
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if event as? ChannelEvent == .inputClosed { perform(state.receiveEnd()) }
+        context.fireUserInboundEventTriggered(event)
+    }
+
+    package func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        switch error {
+        case let error as NIOWebSocketError: perform(state.receiveDecoderError(error))
+        // More of what could not be decoded, or a frame cut off by the end: dropped.
+        case is ByteToMessageDecoderError: break
+        default: perform(state.receiveEnd())
+        }
+    }
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        perform(state.receiveEnd())
+        closeTimer?.cancel()
+        context.fireChannelInactive()
+    }
+
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        closeTimer?.cancel()
+        endDelegate(later: false)
+        self.context = nil
+    }
+}
