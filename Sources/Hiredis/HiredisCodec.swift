@@ -1,0 +1,272 @@
+// Everything that touches hiredis. Written against 0.14.1 and 1.x: integers are always bridged with `Int(…)`, since
+// their widths differ, and replies are told apart with a `default:`, since 1.x knows more kinds.
+private import CHiredis
+package import NIOCore
+
+#if canImport(Darwin)
+    import Darwin
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Glibc
+#endif
+
+// MARK: - Commands to bytes
+
+package enum HiredisEncoder {
+    /// Appends `command` in RESP to `buffer`.
+    ///
+    /// - Parameter inFull: For a script's command: send `EVAL` and the source in place of `EVALSHA` and the SHA-1.
+    /// - Returns: `false` if there was no memory for it; `buffer` is unchanged then.
+    package static func append(_ command: RedisCommand, inFull: Bool = false, to buffer: inout ByteBuffer) -> Bool {
+        let count = command.argumentCount
+        return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { pointers in
+            withUnsafeTemporaryAllocation(of: Int.self, capacity: count) { lengths in
+                command.storage.withUnsafeBytes { storage in
+                    var offset = 0
+                    for index in 0..<count {
+                        let length = Int(storage.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
+                        offset += RedisCommand.lengthBytes
+                        pointers[index] = storage[offset..<offset + length].chars
+                        lengths[index] = length
+                        offset += length
+                    }
+                    guard inFull, let script = command.script else {
+                        return append(pointers, lengths, to: &buffer)
+                    }
+                    return evalName.withUnsafeBytes { name in
+                        script.source.withUnsafeBytes { source in
+                            (pointers[0], lengths[0]) = (name[...].chars, name.count)
+                            (pointers[1], lengths[1]) = (source[...].chars, source.count)
+                            return append(pointers, lengths, to: &buffer)
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private static let evalName = Array("EVAL".utf8)
+
+    private static func append(
+        _ pointers: UnsafeMutableBufferPointer<UnsafePointer<CChar>?>,
+        _ lengths: UnsafeMutableBufferPointer<Int>,
+        to buffer: inout ByteBuffer
+    ) -> Bool {
+        // The "Sds" form is the faster of the two.
+        var formatted: UnsafeMutablePointer<CChar>?
+        let size = lengths.withMemoryRebound(to: size_t.self) {
+            Int(redisFormatSdsCommandArgv(&formatted, CInt(pointers.count), pointers.baseAddress, $0.baseAddress))
+        }
+        guard size > 0, let formatted else { return false }
+        defer { redisFreeSdsCommand(formatted) }
+        buffer.writeBytes(UnsafeRawBufferPointer(start: formatted, count: size))
+        return true
+    }
+}
+
+extension Slice<UnsafeRawBufferPointer> {
+    /// The slice as C knows it; for an empty one a pointer that must not be read.
+    fileprivate var chars: UnsafePointer<CChar>? {
+        base.baseAddress.map { ($0 + startIndex).assumingMemoryBound(to: CChar.self) }
+    }
+}
+
+// MARK: - Bytes to replies
+
+/// A reply that hiredis owns: valid only until the closure that was given it returns. Take out what is needed.
+package struct HiredisReply {
+    private let pointer: UnsafeMutablePointer<redisReply>
+
+    fileprivate init(_ pointer: UnsafeMutablePointer<redisReply>) {
+        self.pointer = pointer
+    }
+
+    /// The reply as a value, or as the error that it is.
+    package func result() -> Result<RedisReply, RedisError> {
+        switch value() {
+        case .error(let text): .failure(RedisError(reply: text))
+        case let reply: .success(reply)
+        }
+    }
+
+    package func value() -> RedisReply {
+        switch pointer.pointee.type {
+        case REDIS_REPLY_STRING: .bulk(Array(bytes))
+        case REDIS_REPLY_STATUS: .status(String(decoding: bytes, as: UTF8.self))
+        case REDIS_REPLY_ERROR: .error(String(decoding: bytes, as: UTF8.self))
+        case REDIS_REPLY_INTEGER: .integer(Int(pointer.pointee.integer))
+        case REDIS_REPLY_ARRAY: .array((0..<count).map { element($0)?.value() ?? .null })
+        case REDIS_REPLY_NIL: .null
+        // RESP3 kinds of hiredis 1.x. They come only to who says HELLO 3, and we do not.
+        default: .error("ERR reply of a kind that RESP2 does not have")
+        }
+    }
+
+    /// The bytes of a bulk, a status or an error, in place; empty for other kinds.
+    package var bytes: UnsafeRawBufferPointer {
+        guard let text = pointer.pointee.str else { return UnsafeRawBufferPointer(start: nil, count: 0) }
+        return UnsafeRawBufferPointer(start: text, count: Int(pointer.pointee.len))
+    }
+
+    var isError: Bool { pointer.pointee.type == REDIS_REPLY_ERROR }
+
+    /// The number of elements; 0 unless it is an array.
+    package var count: Int { pointer.pointee.type == REDIS_REPLY_ARRAY ? Int(pointer.pointee.elements) : 0 }
+
+    /// The element at `index`, or `nil` past the end.
+    package func element(_ index: Int) -> HiredisReply? {
+        guard index < count, let elements = pointer.pointee.element, let element = elements[index] else { return nil }
+        return HiredisReply(element)
+    }
+}
+
+/// Cuts a stream of bytes into replies. Not thread-safe: its owner's event loop guards it.
+package final class HiredisReader {
+    private let reader: UnsafeMutablePointer<redisReader>
+
+    /// hiredis moves the rest of its buffer to the front after each kilobyte that it has read, so that a big feed takes
+    /// quadratic time: 210 kB at once cost nine times as much as in slices of this size.
+    static let sliceBytes = 4096
+
+    package init() {
+        // `nil` means that there is no memory for 200 bytes; Swift's own allocations end the program in that case too.
+        guard let reader = redisReaderCreate() else { fatalError("hiredis has no memory for a reader.") }
+        self.reader = reader
+    }
+
+    deinit {
+        redisReaderFree(reader)
+    }
+
+    /// Takes in `bytes` and calls `body` for each reply that they complete.
+    ///
+    /// - Parameter body: Returns whether to go on; after `false` the reader must not be fed again.
+    /// - Throws: `.protocolViolation`. The error stays: the connection must be closed.
+    package func feed(_ bytes: UnsafeRawBufferPointer, _ body: (HiredisReply) -> Bool) throws(RedisError) {
+        var offset = 0
+        while offset < bytes.count {
+            let slice = bytes[offset..<min(offset + HiredisReader.sliceBytes, bytes.count)]
+            guard redisReaderFeed(reader, slice.chars, slice.count) == REDIS_OK else { throw violation }
+            while true {
+                var raw: UnsafeMutableRawPointer?
+                guard redisReaderGetReply(reader, &raw) == REDIS_OK else { throw violation }
+                guard let raw else { break }
+                defer { freeReplyObject(raw) }
+                guard body(HiredisReply(raw.assumingMemoryBound(to: redisReply.self))) else { return }
+            }
+            offset += slice.count
+        }
+    }
+
+    private var violation: RedisError {
+        let reason = withUnsafeBytes(of: &reader.pointee.errstr) { text(of: $0) }
+        return RedisError(.protocolViolation, "Redis sent something that is not RESP2: \(reason).", mayHaveRun: true)
+    }
+}
+
+// MARK: - Opening a connection
+
+/// A socket that is connected, logged in, and has nothing in flight.
+struct HiredisSocket: Sendable {
+    let descriptor: CInt
+    /// Redis's `run_id`, which changes with each start of the server; `nil` if the user may not run `INFO`.
+    let runID: String?
+
+    func close() {
+        #if canImport(Darwin)
+            _ = Darwin.close(descriptor)
+        #elseif canImport(Musl)
+            _ = Musl.close(descriptor)
+        #else
+            _ = Glibc.close(descriptor)
+        #endif
+    }
+
+    /// Connects, logs in, selects the database and asks who is there. Blocks, so call it on a thread of its own.
+    ///
+    /// The host's name is resolved at each call. The time-out is for the connect and for each answer.
+    ///
+    /// - Throws: `.timedOut`; `.unavailable` if there is no connection; `.server` if Redis refuses, such as `WRONGPASS`
+    ///   or `LOADING`. In each case it makes sense to try again later.
+    static func open(_ configuration: RedisConfiguration) throws(RedisError) -> HiredisSocket {
+        // hiredis writes with `write`, which ends the process if the other side is gone.
+        signal(SIGPIPE, SIG_IGN)
+        let timeout = timeval(configuration.connectTimeout)
+        let context =
+            switch configuration.address {
+            case .tcp(let host, let port): redisConnectWithTimeout(host, CInt(port), timeout)
+            case .unix(let path): redisConnectUnixWithTimeout(path, timeout)
+            }
+        guard let context else { throw RedisError(.unavailable, "There is no memory to connect.", mayHaveRun: false) }
+        do throws(RedisError) {
+            try check(context, configuration, "connect to")
+            redisSetTimeout(context, timeout)
+            // Not on a unix socket: it has no such option, and hiredis would report that as an error.
+            if case .tcp = configuration.address { redisEnableKeepAlive(context) }
+            try check(context, configuration, "connect to")
+            let runID = try handshake(context, configuration)
+            return HiredisSocket(descriptor: CInt(redisFreeKeepFd(context)), runID: runID)
+        } catch {
+            redisFree(context)
+            throw error
+        }
+    }
+
+    private static func handshake(
+        _ context: UnsafeMutablePointer<redisContext>,
+        _ configuration: RedisConfiguration
+    ) throws(RedisError) -> String? {
+        for step in HandshakeStep.all(for: configuration) {
+            var bytes = ByteBuffer()
+            guard HiredisEncoder.append(step.command, to: &bytes) else {
+                throw RedisError(.unavailable, "There is no memory to log in.", mayHaveRun: false)
+            }
+            bytes.withUnsafeReadableBytes { _ = redisAppendFormattedCommand(context, $0[...].chars, $0.count) }
+        }
+        var runID: String?
+        for step in HandshakeStep.all(for: configuration) {
+            var raw: UnsafeMutableRawPointer?
+            guard redisGetReply(context, &raw) == REDIS_OK, let raw else {
+                try check(context, configuration, "log in to")
+                throw RedisError(.unavailable, "Redis closed the connection while logging in.", mayHaveRun: false)
+            }
+            defer { freeReplyObject(raw) }
+            switch HiredisReply(raw.assumingMemoryBound(to: redisReply.self)).result() {
+            case .success(let reply): if step.tellsRunID { runID = reply.string.flatMap(HandshakeStep.runID) }
+            case .failure(let error): if step.isRequired { throw error }
+            }
+        }
+        return runID
+    }
+
+    private static func check(
+        _ context: UnsafeMutablePointer<redisContext>,
+        _ configuration: RedisConfiguration,
+        _ verb: String
+    ) throws(RedisError) {
+        let error = context.pointee.err
+        guard error != 0 else { return }
+        let isTimeout = error == REDIS_ERR_IO && [EAGAIN, ETIMEDOUT].contains(errno)
+        let reason = isTimeout ? "no answer in time" : withUnsafeBytes(of: &context.pointee.errstr) { text(of: $0) }
+        throw RedisError(
+            isTimeout ? .timedOut : .unavailable,
+            "Could not \(verb) Redis at \(configuration.address): \(reason).",
+            mayHaveRun: false
+        )
+    }
+}
+
+extension timeval {
+    fileprivate init(_ duration: Duration) {
+        let (seconds, attoseconds) = duration.components
+        self.init()
+        tv_sec = .init(seconds)
+        tv_usec = .init(attoseconds / 1_000_000_000_000)
+    }
+}
+
+/// The text in a C array of fixed size, up to its zero byte.
+private func text(of characters: UnsafeRawBufferPointer) -> String {
+    String(decoding: characters.prefix { $0 != 0 }, as: UTF8.self)
+}

@@ -1,0 +1,80 @@
+package import NIOCore
+
+/// One command: a name and its arguments, cheap to build and to pass on.
+///
+/// All arguments lie in one array, each after its length, so that a command is one allocation however many arguments it
+/// has. hiredis turns it into RESP when it is sent.
+///
+///     var command = RedisCommand("HSET", key)
+///     command.append("name")
+///     command.append(nameBytes)
+package struct RedisCommand: Sendable {
+    /// For each argument: its length in bytes as a `UInt32` in the machine's order, then its bytes.
+    private(set) var storage: [UInt8]
+    /// The number of arguments, the name included.
+    private(set) var argumentCount = 0
+    /// Set for `EVALSHA`: what to run if Redis does not have the script.
+    let script: RedisScript?
+
+    /// What one length takes up in `storage`.
+    static let lengthBytes = MemoryLayout<UInt32>.size
+
+    /// A command of one word, to which arguments may be appended.
+    package init(_ name: String) {
+        self.init(name: name, script: nil)
+    }
+
+    package init(_ name: String, _ arguments: String...) {
+        self.init(name: name, script: nil)
+        for argument in arguments { append(argument) }
+    }
+
+    /// `EVALSHA sha1 numkeys key …`; append the script's arguments (`ARGV`).
+    ///
+    /// Where Redis does not have the script (restart, `SCRIPT FLUSH`) the connection sends its source instead.
+    package init(evaluating script: RedisScript, keys: [String]) {
+        self.init(name: "EVALSHA", script: script)
+        append(script.sha1)
+        append(keys.count)
+        for key in keys { append(key) }
+    }
+
+    private init(name: String, script: RedisScript?) {
+        self.storage = []
+        self.storage.reserveCapacity(192)
+        self.script = script
+        append(name)
+    }
+
+    /// Appends the UTF-8 of `text` as one argument.
+    package mutating func append(_ text: String) {
+        var text = text
+        text.withUTF8 { append(raw: UnsafeRawBufferPointer($0)) }
+    }
+
+    /// Appends `number` in decimal.
+    package mutating func append(_ number: Int) {
+        append(String(number))
+    }
+
+    package mutating func append(_ bytes: [UInt8]) {
+        bytes.withUnsafeBytes { append(raw: $0) }
+    }
+
+    /// Appends the readable bytes of `buffer`.
+    package mutating func append(_ buffer: ByteBuffer) {
+        buffer.withUnsafeReadableBytes { append(raw: $0) }
+    }
+
+    package mutating func append(_ bytes: some Sequence<UInt8>) {
+        let done: Void? = bytes.withContiguousStorageIfAvailable { append(raw: UnsafeRawBufferPointer($0)) }
+        if done == nil { append(Array(bytes)) }
+    }
+
+    private mutating func append(raw bytes: UnsafeRawBufferPointer) {
+        // Redis refuses arguments past 512 MB; a trap here is a defect of the caller, which must bound what it stores.
+        withUnsafeBytes(of: UInt32(bytes.count)) { storage.append(contentsOf: $0) }
+        storage.append(contentsOf: bytes)
+        argumentCount += 1
+    }
+}

@@ -1,0 +1,175 @@
+extension RedisConfiguration {
+    /// Reads a Redis URL.
+    ///
+    /// - `redis://[[user]:password@]host[:port][/db]`; port 6379 and database 0 if not named; IPv6 in brackets.
+    /// - `unix://[[user]:password@]/path/to.sock[?db=1]`.
+    ///
+    /// User, password, host and path are percent-decoded: a `/`, `?` or `#` in a password must be written `%2F`, `%3F`,
+    /// `%23`. `?db=` is understood in both forms.
+    ///
+    /// - Throws: ``RedisError`` `.configuration`. The message says what is wrong and quotes no part that might be a
+    ///   password.
+    ///
+    /// Source: [the redis URI scheme](https://www.iana.org/assignments/uri-schemes/prov/redis).
+    package init(url: String) throws(RedisError) {
+        let parts = try URLParts(url)
+        switch parts.scheme {
+        case "redis":
+            let (host, port) = try parts.hostAndPort()
+            self.init(address: .tcp(host: host, port: port), database: try parts.database(inPath: true))
+        case "unix":
+            guard parts.authority.isEmpty, !parts.path.isEmpty else {
+                throw .url("A unix Redis URL needs three slashes and a path, as in unix:///run/redis.sock.")
+            }
+            let path = try URLParts.decode(parts.path, of: "path")
+            // sun_path has 108 bytes including its end; hiredis would cut the rest off silently.
+            guard path.utf8.count <= 107 else {
+                throw .url("The socket path in the Redis URL is longer than 107 bytes, the system's limit.")
+            }
+            self.init(address: .unix(path: path), database: try parts.database(inPath: false))
+        case "rediss":
+            throw .url("TLS to Redis (rediss://) is not supported; use redis:// on a private network.")
+        default:
+            throw .url("The Redis URL must begin with redis:// or unix://.")
+        }
+        (username, password) = try parts.login()
+    }
+}
+
+extension RedisError {
+    fileprivate static func url(_ message: String) -> RedisError {
+        RedisError(.configuration, message, mayHaveRun: false)
+    }
+}
+
+/// A URL cut at its delimiters, before decoding.
+private struct URLParts {
+    /// In lower case.
+    let scheme: String
+    /// What stands before the last `@` of the authority; `nil` without an `@`.
+    let userInfo: Substring?
+    /// Host and port.
+    let authority: Substring
+    /// With its leading slash; may be empty.
+    let path: Substring
+    let query: Substring
+
+    init(_ url: String) throws(RedisError) {
+        guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
+            throw .url("The Redis URL has no scheme; it must begin with redis:// or unix://.")
+        }
+        guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
+            throw .url("The Redis URL contains a space or a control character; percent-encode it.")
+        }
+        guard !url.contains("#") else {
+            throw .url("The Redis URL contains a '#'; in a password write it as %23.")
+        }
+        scheme = url[..<colon].lowercased()
+        let rest = url[url.index(colon, offsetBy: 3)...]
+        let beforeQuery = rest.prefix { $0 != "?" }
+        query = rest[beforeQuery.endIndex...].dropFirst()
+        let server = beforeQuery.prefix { $0 != "/" }
+        path = beforeQuery[server.endIndex...]
+        if let at = server.lastIndex(of: "@") {
+            userInfo = server[..<at]
+            authority = server[server.index(after: at)...]
+        } else {
+            userInfo = nil
+            authority = server
+        }
+    }
+
+    func login() throws(RedisError) -> (user: String?, password: String?) {
+        guard let userInfo else { return (nil, nil) }
+        guard let colon = userInfo.firstIndex(of: ":") else {
+            throw .url("The Redis URL has one word before the '@'; write user:password@ or :password@.")
+        }
+        let user = try URLParts.decode(userInfo[..<colon], of: "user")
+        let password = try URLParts.decode(userInfo[userInfo.index(after: colon)...], of: "password")
+        guard !password.isEmpty else {
+            throw .url("The password in the Redis URL is empty; leave out everything up to the '@' to use none.")
+        }
+        return (user.isEmpty ? nil : user, password)
+    }
+
+    func hostAndPort() throws(RedisError) -> (String, Int) {
+        guard !path.contains("@"), !query.contains("@") else {
+            throw .url("The Redis URL has an '@' behind a '/' or '?'; in a password write those as %2F and %3F.")
+        }
+        let host: Substring
+        let tail: Substring
+        if authority.first == "[" {
+            guard let end = authority.firstIndex(of: "]") else {
+                throw .url("The IPv6 address in the Redis URL has no closing bracket.")
+            }
+            host = authority[authority.index(after: authority.startIndex)..<end]
+            tail = authority[authority.index(after: end)...]
+        } else {
+            host = authority.prefix { $0 != ":" }
+            tail = authority[host.endIndex...]
+            guard !tail.dropFirst().contains(":") else {
+                throw .url("An IPv6 address in a Redis URL needs brackets, as in redis://[::1]:6379.")
+            }
+        }
+        let name = try URLParts.decode(host, of: "host")
+        guard !name.isEmpty else { throw .url("The Redis URL names no host.") }
+        if tail.isEmpty { return (name, 6379) }
+        guard tail.first == ":", let port = URLParts.number(tail.dropFirst()), (1...65535).contains(port) else {
+            throw .url("The port in the Redis URL must be a number from 1 to 65535.")
+        }
+        return (name, port)
+    }
+
+    func database(inPath: Bool) throws(RedisError) -> Int {
+        var database: Int?
+        if inPath, path.count > 1 {
+            database = URLParts.number(path.dropFirst())
+            guard database != nil else {
+                throw .url("What follows the host in the Redis URL must be a database number, as in redis://host/1.")
+            }
+        }
+        for item in query.split(separator: "&") {
+            guard item.hasPrefix("db=") else {
+                throw .url("The only parameter that a Redis URL may have is db.")
+            }
+            guard let number = URLParts.number(item.dropFirst(3)), database == nil || database == number else {
+                throw .url("The parameter db of the Redis URL must be one database number.")
+            }
+            database = number
+        }
+        return database ?? 0
+    }
+
+    /// Digits only: `Int` alone would take a sign.
+    private static func number(_ text: Substring) -> Int? {
+        text.utf8.allSatisfy { (48...57).contains($0) } ? Int(text) : nil
+    }
+
+    static func decode(_ text: Substring, of part: String) throws(RedisError) -> String {
+        var bytes: [UInt8] = []
+        var rest = text.utf8[...]
+        while let byte = rest.popFirst() {
+            guard byte == UInt8(ascii: "%") else {
+                bytes.append(byte)
+                continue
+            }
+            guard let high = rest.popFirst().flatMap(hexValue), let low = rest.popFirst().flatMap(hexValue) else {
+                throw .url("The \(part) in the Redis URL has a '%' without two hexadecimal digits; write '%' as %25.")
+            }
+            bytes.append(high << 4 | low)
+        }
+        guard let decoded = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+            throw .url("The \(part) in the Redis URL does not decode to UTF-8 text.")
+        }
+        return decoded
+    }
+
+    private static func hexValue(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case 48...57: byte - 48
+        case 65...70: byte - 55
+        case 97...102: byte - 87
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,63 @@
+/// Where Redis is, how to log in, and the limits of each connection to it.
+///
+/// Descriptions of every kind leave the password out.
+package struct RedisConfiguration: Sendable {
+    package enum Address: Sendable, Hashable, CustomStringConvertible {
+        /// `host` is a name, resolved anew at each connect, or an IPv4 or IPv6 address without brackets.
+        case tcp(host: String, port: Int)
+        /// The path of a unix socket, at most 107 bytes.
+        case unix(path: String)
+
+        package var description: String {
+            switch self {
+            case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+            case .unix(let path): path
+            }
+        }
+    }
+
+    package var address: Address
+    /// The ACL user; `nil` is Redis's `default` user.
+    package var username: String?
+    package var password: String?
+    /// The number for `SELECT`.
+    package var database = 0
+
+    /// What `CLIENT LIST` shows; no spaces. Best effort: a user without the right to set it still connects.
+    package var clientName: String?
+    /// For the connect, and for each answer of the handshake.
+    package var connectTimeout: Duration = .seconds(2)
+    /// How long a command may wait for its answer. When it is over, the command fails and the connection is renewed.
+    package var commandTimeout: Duration = .seconds(2)
+    /// Commands without an answer, per connection. One more fails with ``RedisError`` `.unavailable`, unsent.
+    package var maxQueuedCommands = 65_536
+    /// Bytes of commands without an answer, per connection. What would pass it fails as above.
+    package var maxQueuedBytes = 64 * 1024 * 1024
+    /// How long to wait before connecting again.
+    package var backoff = RedisBackoff()
+    /// How often a subscription asks Redis for a sign of life. Silence until the next time means that it is lost.
+    package var subscriptionPingInterval: Duration = .seconds(5)
+
+    package init(address: Address, username: String? = nil, password: String? = nil, database: Int = 0) {
+        self.address = address
+        self.username = username
+        self.password = password
+        self.database = database
+    }
+}
+
+extension RedisConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    /// `redis://user:***@host:port/db` or `unix://…`.
+    package var description: String {
+        let login = password == nil ? "" : "\(username ?? ""):***@"
+        return switch address {
+        case .tcp: "redis://\(login)\(address)/\(database)"
+        case .unix(let path): "unix://\(login)\(path)?db=\(database)"
+        }
+    }
+
+    package var debugDescription: String { description }
+
+    /// Keeps `dump` and the like from reading the password off the stored properties.
+    package var customMirror: Mirror { Mirror(self, children: ["url": description]) }
+}

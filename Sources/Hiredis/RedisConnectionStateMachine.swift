@@ -1,0 +1,113 @@
+/// Decides when a connection to Redis is opened, given up, opened again, and what of it is worth a log line. It does
+/// nothing itself; ``RedisLink`` carries the actions out.
+///
+///     idle ──start──► connecting ──succeeded──► open ──lost──► waiting ──retryDue──► connecting …
+///                         └──────────failed────────────────────►┘
+///     any ──close──► closed
+package struct RedisConnectionStateMachine {
+    private enum State {
+        case idle
+        case connecting
+        case open
+        /// Until the next attempt.
+        case waiting
+        case closed
+    }
+
+    package enum ConnectedAction: Equatable {
+        /// Use the descriptor.
+        case adopt
+        /// It came too late: close the descriptor.
+        case discard
+    }
+
+    package enum FailureAction: Equatable {
+        /// Connect again after `delay`. `isNews`: this failure differs from the last one that was logged.
+        case retry(after: Duration, isNews: Bool)
+        /// Closed meanwhile, or nothing was open: do nothing.
+        case none
+    }
+
+    package enum CloseAction: Equatable {
+        /// A connection is open: close it; the close is complete when it is.
+        case closeConnection
+        /// An attempt is under way on another thread: the close is complete when it has ended.
+        case awaitAttempt
+        /// Nothing is open.
+        case complete
+        /// Closed before.
+        case none
+    }
+
+    private var state = State.idle
+    private var failures = 0
+    /// The last failure that was logged since the connection was last open.
+    private var reported: RedisError?
+    private let backoff: RedisBackoff
+
+    package init(backoff: RedisBackoff) {
+        self.backoff = backoff
+    }
+
+    package var isOpen: Bool { if case .open = state { true } else { false } }
+    package var isClosed: Bool { if case .closed = state { true } else { false } }
+
+    /// - Returns: Whether to connect.
+    package mutating func start() -> Bool {
+        guard case .idle = state else { return false }
+        state = .connecting
+        return true
+    }
+
+    package mutating func connectSucceeded() -> ConnectedAction {
+        guard case .connecting = state else { return .discard }
+        state = .open
+        failures = 0
+        reported = nil
+        return .adopt
+    }
+
+    package mutating func connectFailed(
+        _ error: RedisError,
+        using generator: inout some RandomNumberGenerator
+    ) -> FailureAction {
+        guard case .connecting = state else { return .none }
+        return retry(after: error, using: &generator)
+    }
+
+    package mutating func connectionLost(
+        _ error: RedisError,
+        using generator: inout some RandomNumberGenerator
+    ) -> FailureAction {
+        guard case .open = state else { return .none }
+        return retry(after: error, using: &generator)
+    }
+
+    private mutating func retry(
+        after error: RedisError,
+        using generator: inout some RandomNumberGenerator
+    ) -> FailureAction {
+        state = .waiting
+        failures += 1
+        let isNews = reported?.code != error.code || reported?.message != error.message
+        reported = error
+        return .retry(after: backoff.delay(afterFailures: failures, using: &generator), isNews: isNews)
+    }
+
+    /// - Returns: Whether to connect.
+    package mutating func retryDue() -> Bool {
+        guard case .waiting = state else { return false }
+        state = .connecting
+        return true
+    }
+
+    package mutating func close() -> CloseAction {
+        defer { state = .closed }
+        return switch state {
+        case .open: .closeConnection
+        case .connecting: .awaitAttempt
+        case .idle, .waiting: .complete
+        case .closed: .none
+        }
+    }
+}

@@ -1,0 +1,235 @@
+import Logging
+import NIOCore
+import NIOPosix
+
+/// What the user of a ``RedisLink`` is told, always on the link's event loop.
+protocol RedisLinkOwner: AnyObject, SendableMetatype {
+    /// The connection is open and logged in.
+    func linkOpened(_ socket: HiredisSocket)
+    /// The next reply; valid during the call only.
+    func linkReceived(_ reply: HiredisReply)
+    /// What was open is lost; the link is already working on the next connection, unless it was closed.
+    func linkLost(_ error: RedisError)
+    /// An attempt to connect failed; the next one follows.
+    func linkFailed(_ error: RedisError)
+}
+
+/// A connection to Redis that is opened anew for ever, whatever ends it.
+///
+/// hiredis connects and logs in on NIO's thread pool, since it blocks; then the descriptor moves to the event loop,
+/// where NIO carries the bytes and hiredis parses them.
+///
+/// Owned by its event loop: every method must be called there.
+// @unchecked: all state is read and written on `eventLoop` only.
+final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    private let configuration: RedisConfiguration
+    private let logger: Logger
+    private var machine: RedisConnectionStateMachine
+    /// Held from `start` until closed: a started link lives until somebody closes it.
+    private var owner: Owner?
+    private var channel: (any Channel)?
+    private var reader: HiredisReader?
+    private var retry: Scheduled<Void>?
+    private var closing: EventLoopPromise<Void>?
+    private var generator = SystemRandomNumberGenerator()
+
+    init(configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger) {
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.machine = RedisConnectionStateMachine(backoff: configuration.backoff)
+        var logger = logger
+        logger[metadataKey: "redis.address"] = "\(configuration.address)"
+        self.logger = logger
+    }
+
+    var isOpen: Bool { machine.isOpen }
+    var isClosed: Bool { machine.isClosed }
+
+    func start(owner: Owner) {
+        guard machine.start() else { return }
+        self.owner = owner
+        connect()
+    }
+
+    /// - Returns: `false` if nothing was written because nothing is open.
+    @discardableResult
+    func write(_ buffer: ByteBuffer) -> Bool {
+        guard let channel, channel.isActive else { return false }
+        channel.writeAndFlush(buffer, promise: nil)
+        return true
+    }
+
+    /// Gives the open connection up, for `error`, and connects again.
+    func drop(_ error: RedisError) {
+        guard case .retry(let delay, let isNews) = machine.connectionLost(error, using: &generator) else { return }
+        if isNews {
+            logger.info(
+                "Lost the connection to Redis and will connect again.",
+                metadata: ["redis.error": "\(error.message)"]
+            )
+        }
+        abandonChannel()
+        scheduleRetry(after: delay)
+        owner?.linkLost(error)
+    }
+
+    /// Closes for good.
+    ///
+    /// - Returns: Succeeds when nothing is open any more; an attempt that is under way is waited for.
+    func close() -> EventLoopFuture<Void> {
+        let promise = closing ?? eventLoop.makePromise()
+        closing = promise
+        switch machine.close() {
+        case .closeConnection:
+            let channel = self.channel
+            abandonChannel()
+            let owner = self.owner
+            self.owner = nil
+            owner?.linkLost(RedisError(.unavailable, "The connection to Redis was closed.", mayHaveRun: false))
+            if let channel { channel.closeFuture.cascade(to: promise) } else { promise.succeed() }
+        case .awaitAttempt:
+            owner = nil
+        case .complete:
+            retry?.cancel()
+            owner = nil
+            promise.succeed()
+        case .none:
+            break
+        }
+        return promise.futureResult
+    }
+
+    // MARK: - Connecting
+
+    private func connect() {
+        let configuration = self.configuration
+        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
+            Result { () throws(RedisError) in try HiredisSocket.open(configuration) }
+        }.whenComplete { outcome in
+            switch outcome {
+            case .success(.success(let socket)): self.connected(socket)
+            case .success(.failure(let error)): self.connectFailed(error)
+            case .failure(let error): self.connectFailed(RedisError(.unavailable, "\(error)", mayHaveRun: false))
+            }
+        }
+    }
+
+    private func connected(_ socket: HiredisSocket) {
+        guard !machine.isClosed else {
+            socket.close()
+            closing?.succeed()
+            return
+        }
+        ClientBootstrap(group: eventLoop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(RedisLinkHandler(link: self, channel: channel))
+                }
+            }
+            .withConnectedSocket(socket.descriptor)
+            .whenComplete { outcome in
+                switch outcome {
+                case .success(let channel): self.adopt(channel, socket)
+                case .failure(let error):
+                    self.connectFailed(RedisError(.unavailable, "\(error)", mayHaveRun: false))
+                }
+            }
+    }
+
+    private func adopt(_ channel: any Channel, _ socket: HiredisSocket) {
+        // The other side may have closed already; then `channelInactive` came before this and found nothing to do.
+        guard channel.isActive else {
+            return connectFailed(
+                RedisError(.unavailable, "Redis closed the connection after the log-in.", mayHaveRun: false)
+            )
+        }
+        switch machine.connectSucceeded() {
+        case .adopt:
+            self.channel = channel
+            self.reader = HiredisReader()
+            logger.info("Connected to Redis.", metadata: ["redis.run_id": "\(socket.runID ?? "unknown")"])
+            owner?.linkOpened(socket)
+        case .discard:
+            channel.close(promise: nil)
+            closing?.succeed()
+        }
+    }
+
+    private func connectFailed(_ error: RedisError) {
+        switch machine.connectFailed(error, using: &generator) {
+        case .retry(let delay, let isNews):
+            if isNews {
+                logger.info(
+                    "Cannot connect to Redis and will go on trying.",
+                    metadata: ["redis.error": "\(error.message)"]
+                )
+            }
+            scheduleRetry(after: delay)
+            owner?.linkFailed(error)
+        case .none:
+            closing?.succeed()
+        }
+    }
+
+    private func scheduleRetry(after delay: Duration) {
+        retry = eventLoop.scheduleTask(in: TimeAmount(delay)) {
+            if self.machine.retryDue() { self.connect() }
+        }
+    }
+
+    private func abandonChannel() {
+        let channel = self.channel
+        self.channel = nil
+        self.reader = nil
+        channel?.close(promise: nil)
+    }
+
+    // MARK: - From the channel
+
+    fileprivate func received(_ buffer: ByteBuffer, on channel: any Channel) {
+        guard let reader, let owner, channel === self.channel else { return }
+        do throws(RedisError) {
+            try buffer.withUnsafeReadableBytes { bytes throws(RedisError) in
+                try reader.feed(bytes) { reply in
+                    owner.linkReceived(reply)
+                    // The owner may have dropped or closed the link because of this reply.
+                    return self.reader === reader
+                }
+            }
+        } catch {
+            drop(error)
+        }
+    }
+
+    fileprivate func ended(_ channel: any Channel, _ reason: String) {
+        guard channel === self.channel else { return }
+        drop(RedisError(.disconnected, "The connection to Redis was lost: \(reason).", mayHaveRun: true))
+    }
+}
+
+/// Passes what happens on the channel to the link. One per channel, so that a late event of an old one is known as such.
+private final class RedisLinkHandler<Owner: RedisLinkOwner>: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let link: RedisLink<Owner>
+    private let channel: any Channel
+
+    init(link: RedisLink<Owner>, channel: any Channel) {
+        self.link = link
+        self.channel = channel
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        link.received(unwrapInboundIn(data), on: channel)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        link.ended(channel, "\(error)")
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        link.ended(channel, "Redis closed it")
+    }
+}
