@@ -1,0 +1,85 @@
+import HTTPTypes
+import Hummingbird
+import Logging
+import Messaging
+import NIOHTTP1
+
+/// The outermost handler: whatever happens inside, the client gets an answer in our JSON, with the headers that let pages
+/// of other origins read it.
+///
+/// The guide's page is served from anywhere, also from a file. Tokens travel in `Authorization`, never in cookies, so that
+/// any origin may ask and none gains by it.
+///
+/// Source: [Fetch, CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol).
+struct APIBoundary: RouterMiddleware {
+    typealias Context = APIContext
+
+    func handle(
+        _ request: Request,
+        context: APIContext,
+        next: (Request, APIContext) async throws -> Response
+    ) async throws -> Response {
+        var response: Response
+        if request.method == .options {
+            response = preflight
+        } else {
+            do {
+                response = try await next(request, context)
+            } catch let error as HTTPParserError {
+                // The bytes are not HTTP: Hummingbird ends the connection, and MalformedRequestHandler writes the answer.
+                throw error
+            } catch {
+                let refusal = APIError(error)
+                if refusal.status == .internalServerError {
+                    context.logger.error(
+                        "A request failed unexpectedly",
+                        metadata: ["http.path": "\(request.uri.path)", "error": "\(error)"]
+                    )
+                }
+                response = APIResponse.failure(refusal)
+            }
+        }
+        response.headers[.accessControlAllowOrigin] = "*"
+        context.logger.debug(
+            "Answered a request",
+            metadata: [
+                "http.method": "\(request.method)", "http.path": "\(request.uri.path)",
+                "http.status": "\(response.status.code)",
+            ]
+        )
+        return response
+    }
+
+    private var preflight: Response {
+        Response(
+            status: .noContent,
+            headers: [
+                .accessControlAllowMethods: "GET, POST, PUT, OPTIONS",
+                .accessControlAllowHeaders: "Authorization, Content-Type",
+                // A day; browsers cut it down to what they allow.
+                .accessControlMaxAge: "86400",
+            ]
+        )
+    }
+}
+
+extension Router<APIContext> {
+    /// For every path, answers the methods it does not have with 405 and those it has in `Allow` (RFC 9110 §15.5.6). To
+    /// be called after the last route.
+    func refuseOtherMethods() {
+        let routes = Dictionary(grouping: self.routes, by: { $0.path.description })
+        for sameRoutes in routes.values {
+            let methods = sameRoutes.map(\.method)
+            let allowed = methods + (methods.contains(.get) ? [.head] : []) + [.options]
+            let allow = allowed.map(\.rawValue).sorted().joined(separator: ", ")
+            for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete] where !allowed.contains(method)
+            {
+                on(sameRoutes[0].path, method: method) { _, _ -> Response in
+                    var error = APIError(.methodNotAllowed, "method_not_allowed", "This address takes \(allow).")
+                    error.headers[.allow] = allow
+                    throw error
+                }
+            }
+        }
+    }
+}

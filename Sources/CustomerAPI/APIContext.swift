@@ -1,0 +1,35 @@
+import Hummingbird
+import Messaging
+
+/// What goes with a request on its way through the handlers.
+struct APIContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    /// Set by ``AgentAuthentication`` on the routes that need one.
+    var authenticatedAgent: RequestingAgent?
+
+    init(source: Source) { coreContext = CoreRequestContextStorage(source: source) }
+
+    /// Who asks, on a route behind ``AgentAuthentication``.
+    func agent() throws -> RequestingAgent {
+        guard let authenticatedAgent else {
+            throw APIError.unauthenticated("missing_token", "This address needs an agent token.")
+        }
+        return authenticatedAgent
+    }
+
+    /// The id in the path; one that can't be an id is one that does not exist.
+    func id(of kind: String) throws -> UniqueID {
+        guard let text = parameters.get("id"), let id = UniqueID(text) else {
+            throw APIError(.notFound, "not_found", "There is no such \(kind).")
+        }
+        return id
+    }
+}
+
+/// The agent whose token came with a request.
+struct RequestingAgent: Sendable {
+    let id: UniqueID
+    let role: AgentRole
+    let name: String
+    let tokenHash: String
+}

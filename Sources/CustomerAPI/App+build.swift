@@ -1,0 +1,127 @@
+import Hiredis
+package import Hummingbird
+import HummingbirdCore
+package import Logging
+import Messaging
+import NIOCore
+import NIOPosix
+
+/// Puts the parts together: Redis, the stores, the routes, the server. Nothing runs yet.
+///
+/// - Parameter onServerRunning: Called with the port, once requests are taken.
+/// - Returns: A service. At start it waits for Redis, refuses data of another layout, and creates the first admin if the
+///   configuration names one; its `run()` throws ``StartError`` if that fails. On graceful shutdown it takes no more
+///   connections, finishes the requests in flight, and then closes Redis.
+package func buildApplication(
+    configuration: Configuration,
+    logger: Logger,
+    onServerRunning: @escaping @Sendable (Int) async -> Void = { _ in }
+) -> some ApplicationProtocol {
+    let loops = MultiThreadedEventLoopGroup.singleton
+    let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: loops, logger: logger)
+    let agents = AgentStore(redis: redis)
+
+    var application = Application(
+        router: buildRouter(configuration: configuration, redis: redis, agents: agents),
+        server: HTTPServerBuilder { HTTPConnection(responder: $0) },
+        configuration: ApplicationConfiguration(
+            address: .hostname(configuration.host, port: configuration.port),
+            backlog: 1024
+        ),
+        services: [redis],
+        onServerRunning: { await onServerRunning($0.localAddress?.port ?? 0) },
+        eventLoopGroupProvider: .shared(loops),
+        logger: logger
+    )
+    application.beforeServerStarts {
+        try await Startup(redis: redis, agents: agents, configuration: configuration, logger: logger).run()
+    }
+    return application
+}
+
+private func buildRouter(configuration: Configuration, redis: RedisClient, agents: AgentStore) -> Router<APIContext> {
+    let tokens = TokenStore(redis: redis, lifetime: configuration.tokenLifetime)
+    let bodies = BodyReader(maxBytes: configuration.maxBodyBytes)
+    let passwords = PasswordHasher()
+
+    let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+    router.add(middleware: APIBoundary())
+    ServiceRoutes(redis: redis).add(to: router)
+
+    let open = router.group("api/v1")
+    CustomerTokenRoutes(tokens: tokens, bodies: bodies).add(to: open)
+    AgentLoginRoute(agents: agents, tokens: tokens, passwords: passwords, bodies: bodies).add(to: open)
+
+    let forAgents = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
+    CustomerRoutes(customers: CustomerStore(redis: redis), tokens: tokens, bodies: bodies).add(to: forAgents)
+    ConversationRoutes(conversations: ConversationStore(redis: redis)).add(to: forAgents)
+    AgentSessionRoutes(agents: agents, tokens: tokens).add(to: forAgents)
+
+    let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
+        .add(middleware: AdminsOnly())
+    AgentRoutes(agents: agents, passwords: passwords, bodies: bodies).add(to: forAdmins)
+
+    router.refuseOtherMethods()
+    return router
+}
+
+/// What must be true before the first request, and what an operator should know.
+private struct Startup {
+    let redis: RedisClient
+    let agents: AgentStore
+    let configuration: Configuration
+    let logger: Logger
+
+    /// How long to wait for Redis at start; whoever supervises this program may start it again.
+    private static let redisTimeout = Duration.seconds(30)
+
+    func run() async throws {
+        do {
+            try await redis.waitUntilReady(timeout: Self.redisTimeout)
+            try await Layout.check(in: redis)
+            try await createFirstAdmin()
+        } catch {
+            throw StartError(error)
+        }
+        logger.warning(
+            """
+            Identity proof is not on in this version: anybody who names a channel identity (channel and channelId) gets a \
+            token for that customer. Identities that others can guess, such as phone numbers and e-mail addresses, are not \
+            protected
+            """
+        )
+    }
+
+    private func createFirstAdmin() async throws {
+        if let admin = configuration.firstAdmin {
+            let hash = try await PasswordHasher().hash(admin.password)
+            if try await agents.createFirstAdmin(login: admin.login, name: admin.login, passwordHash: hash) != nil {
+                logger.notice("Created the first admin", metadata: ["agent.login": "\(admin.login)"])
+            }
+        }
+        if try await !agents.hasActiveAdmin() {
+            logger.notice(
+                """
+                There is no admin yet. Make one with "customer-api agent add --login LOGIN --name NAME --role admin", or \
+                start with ADMIN_LOGIN and ADMIN_PASSWORD set
+                """
+            )
+        }
+    }
+}
+
+/// Why the program could not start, in one line.
+package struct StartError: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = description }
+
+    init(_ error: any Error) {
+        description =
+            switch error {
+            case let error as MessagingError: error.cause?.message ?? error.message
+            case let error as RedisError: error.message
+            default: "\(error)"
+            }
+    }
+}

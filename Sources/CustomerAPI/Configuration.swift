@@ -1,0 +1,105 @@
+package import Configuration
+package import Hiredis
+package import Logging
+
+/// Everything that can be set, read once at start from environment variables.
+///
+/// - `HOST` (string, default `0.0.0.0`): the address to listen on.
+/// - `PORT` (integer 0 to 65535, default 8081; 0 takes a free one).
+/// - `REDIS_URL` (default `redis://127.0.0.1:6379/0`; secret, as it may hold a password).
+/// - `TOKEN_TTL` (seconds, 60 to 2592000, default 86400).
+/// - `MAX_BODY_BYTES` (bytes, 1024 to 16777216, default 65536).
+/// - `COMMAND_TIMEOUT_MS` (milliseconds, 10 to 60000, default 2000).
+/// - `LOG_LEVEL` (default `info`).
+/// - `ADMIN_LOGIN`, `ADMIN_PASSWORD` (no default; the second is secret): the first admin.
+package struct Configuration: Sendable {
+    package var host = "0.0.0.0"
+    package var port = 8081
+    package var redis: RedisConfiguration
+    /// How long a token lives, from issue.
+    package var tokenLifetime = Duration.seconds(86_400)
+    /// The longest request body. A longer one is refused with 413 and read to its end, so that the connection stays usable.
+    package var maxBodyBytes = 65_536
+    package var logLevel = Logger.Level.info
+    /// Created at start if there is no agent at all.
+    package var firstAdmin: FirstAdmin?
+
+    package struct FirstAdmin: Sendable {
+        package let login: String
+        package let password: String
+
+        package init(login: String, password: String) {
+            self.login = login
+            self.password = password
+        }
+    }
+
+    package init(redis: RedisConfiguration) { self.redis = redis }
+
+    /// Reads and checks every setting.
+    ///
+    /// - Throws: ``ConfigurationError`` naming the variable, what it holds (unless secret) and what it may hold.
+    package init(reader: ConfigReader) throws(ConfigurationError) {
+        let values = SettingValues(reader: reader)
+        do {
+            redis = try RedisConfiguration(url: values.text(.redisURL))
+        } catch {
+            throw ConfigurationError("REDIS_URL: \(error.message)")
+        }
+        redis.clientName = "customer-api"
+        redis.commandTimeout = .milliseconds(try values.integer(.commandTimeout, in: 10...60_000))
+        host = values.text(.host)
+        port = try values.integer(.port, in: 0...65_535)
+        tokenLifetime = .seconds(try values.integer(.tokenLifetime, in: 60...2_592_000))
+        maxBodyBytes = try values.integer(.maxBodyBytes, in: 1024...16_777_216)
+        guard let level = Logger.Level(rawValue: values.text(.logLevel).lowercased()) else {
+            throw ConfigurationError("LOG_LEVEL is \"\(values.text(.logLevel))\"; it must be \(Setting.logLevel.type).")
+        }
+        logLevel = level
+        switch (values.text(.adminLogin), values.text(.adminPassword)) {
+        case ("", ""): firstAdmin = nil
+        case ("", _), (_, ""):
+            throw ConfigurationError("ADMIN_LOGIN and ADMIN_PASSWORD belong together: set both or neither.")
+        case (let login, let password):
+            do {
+                firstAdmin = FirstAdmin(
+                    login: try AgentRules.login(login, field: "ADMIN_LOGIN"),
+                    password: try AgentRules.password(password, field: "ADMIN_PASSWORD")
+                )
+            } catch {
+                throw ConfigurationError(error.message)
+            }
+        }
+    }
+
+    /// From this process's environment.
+    package static func fromEnvironment() throws(ConfigurationError) -> Configuration {
+        try Configuration(reader: ConfigReader(provider: EnvironmentVariablesProvider()))
+    }
+}
+
+/// A setting that can't be used.
+package struct ConfigurationError: Error, CustomStringConvertible {
+    package let description: String
+
+    init(_ description: String) { self.description = description }
+}
+
+/// Looks settings up under their names; an empty variable counts as unset, as compose files pass such on.
+private struct SettingValues {
+    let reader: ConfigReader
+
+    func text(_ setting: Setting) -> String {
+        let key = ConfigKey(setting.name.lowercased().split(separator: "_").map(String.init))
+        let value = reader.string(forKey: key, isSecret: setting.isSecret) ?? ""
+        return value.isEmpty ? setting.defaultValue : value
+    }
+
+    func integer(_ setting: Setting, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
+        let text = text(setting)
+        guard let value = Int(text), range.contains(value) else {
+            throw ConfigurationError("\(setting.name) is \"\(text)\"; it must be \(setting.type).")
+        }
+        return value
+    }
+}

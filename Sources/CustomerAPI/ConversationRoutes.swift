@@ -1,0 +1,120 @@
+import Hummingbird
+import Messaging
+
+/// `/conversations`: list, read, history, and who answers. For agents of any role.
+struct ConversationRoutes: Sendable {
+    let conversations: ConversationStore
+
+    /// How many messages one answer may have.
+    static let maxMessages = 200
+
+    func add(to group: RouterGroup<APIContext>) {
+        group.get("conversations") { request, _ in
+            let query = try QueryParameters(of: request)
+            let (page, size) = try query.paging()
+            let found = try await conversations.conversations(
+                matching: try filter(query),
+                page: page,
+                size: size
+            )
+            return try APIResponse.success(PageJSON(found, ConversationJSON.init))
+        }
+        group.get("conversations/:id") { _, context in
+            let id = try context.id(of: "conversation")
+            return try APIResponse.success(ConversationJSON(try await conversations.conversation(id)))
+        }
+        group.get("conversations/:id/messages") { request, context in
+            let id = try context.id(of: "conversation")
+            let query = try QueryParameters(of: request)
+            let seqs = 0...Int(Int32.max)
+            let after = try query.integer("after", in: seqs)
+            let before = try query.integer("before", in: seqs)
+            if after != nil, before != nil {
+                throw APIError.invalid("before", "Only one of \"after\" and \"before\" may be given.")
+            }
+            let limit = try query.integer("limit", in: 1...Self.maxMessages) ?? 50
+            return APIResponse.success(
+                json: json(try await conversations.messages(of: id, after: after, before: before, limit: limit))
+            )
+        }
+        group.post("conversations/:id/claim") { _, context in
+            try await change(context, conversations.claim)
+        }
+        group.post("conversations/:id/release") { _, context in
+            try await change(context, conversations.release)
+        }
+        group.post("conversations/:id/resolve") { _, context in
+            try await change(context, conversations.resolve)
+        }
+    }
+
+    private typealias Change = (UniqueID, UniqueID, AgentRole, String) async throws -> Conversation
+
+    private func change(_ context: APIContext, _ change: Change) async throws -> Response {
+        let agent = try context.agent()
+        let changed = try await change(try context.id(of: "conversation"), agent.id, agent.role, agent.name)
+        return try APIResponse.success(ConversationJSON(changed))
+    }
+
+    private func filter(_ query: QueryParameters) throws -> ConversationFilter {
+        let states = try (query.text("state") ?? "").split(separator: ",").map { word in
+            guard let state = Conversation.State(rawValue: String(word)) else {
+                let names = Conversation.State.allCases.map(\.rawValue).joined(separator: ", ")
+                throw APIError.invalid("state", "\"state\" must be one or more of \(names), with commas between.")
+            }
+            return state
+        }
+        return ConversationFilter(
+            states: Set(states),
+            assignee: try id("assignee", query),
+            customer: try id("customer", query),
+            channel: try query.text("channel").map { try TextRules.channel($0, field: "channel") }
+        )
+    }
+
+    private func id(_ name: String, _ query: QueryParameters) throws -> UniqueID? {
+        guard let text = try query.text(name) else { return nil }
+        guard let id = UniqueID(text) else { throw APIError.invalid(name, "\"\(name)\" must be a UUID.") }
+        return id
+    }
+
+    /// Messages are put together from the JSON that they are stored as, not decoded and encoded again.
+    private func json(_ page: MessagePage) -> [UInt8] {
+        var json = Array(#"{"messages":["#.utf8)
+        for (index, message) in page.messages.enumerated() {
+            if index > 0 { json.append(UInt8(ascii: ",")) }
+            message.writeJSON(into: &json)
+        }
+        json.append(contentsOf: #"],"generation":\#(page.generation),"hasMore":\#(page.hasMore)}"#.utf8)
+        return json
+    }
+}
+
+/// A conversation as agents see it.
+struct ConversationJSON: Encodable {
+    let id: String
+    let customerId: String
+    let channel: String
+    let state: String
+    let assigneeId: String?
+    let fence: Int
+    let lastSeq: Int
+    let generation: Int
+    let createdAt: String
+    let lastMessageAt: String
+    let alias: String?
+
+    init(_ conversation: Conversation) {
+        id = conversation.id.description
+        customerId = conversation.customer.description
+        channel = conversation.channel.rawValue
+        state = conversation.state.rawValue
+        assigneeId = conversation.assignee?.description
+        fence = conversation.fence
+        lastSeq = conversation.seq
+        generation = conversation.generation
+        createdAt = conversation.createdAt.iso8601
+        lastMessageAt = conversation.lastMessageAt.iso8601
+        alias = conversation.alias
+    }
+}

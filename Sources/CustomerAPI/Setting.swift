@@ -1,0 +1,82 @@
+/// What `--help` says about an environment variable, and the default that ``Configuration`` takes from here.
+package struct Setting: Sendable {
+    package let name: String
+    package let type: String
+    /// Empty: none.
+    package let defaultValue: String
+    package let meaning: String
+    package var isSecret = false
+
+    static let host = Setting(
+        name: "HOST",
+        type: "an IP address or host name",
+        defaultValue: "0.0.0.0",
+        meaning: "Where to listen."
+    )
+    static let port = Setting(
+        name: "PORT",
+        type: "an integer from 0 to 65535",
+        defaultValue: "8081",
+        meaning: "The TCP port to listen on; 0 takes a free one and logs it."
+    )
+    static let redisURL = Setting(
+        name: "REDIS_URL",
+        type: "a URL, redis://user:password@host:port/db or unix:///path?db=0",
+        defaultValue: "redis://127.0.0.1:6379/0",
+        meaning: "The Redis that holds everything.",
+        isSecret: true
+    )
+    static let tokenLifetime = Setting(
+        name: "TOKEN_TTL",
+        type: "an integer from 60 to 2592000 (seconds)",
+        defaultValue: "86400",
+        meaning: "How long a new token lives."
+    )
+    static let maxBodyBytes = Setting(
+        name: "MAX_BODY_BYTES",
+        type: "an integer from 1024 to 16777216 (bytes)",
+        defaultValue: "65536",
+        meaning: "The longest request body; a longer one is answered with 413."
+    )
+    static let commandTimeout = Setting(
+        name: "COMMAND_TIMEOUT_MS",
+        type: "an integer from 10 to 60000 (milliseconds)",
+        defaultValue: "2000",
+        meaning: "How long a Redis command may take; then the request is answered with 503."
+    )
+    static let logLevel = Setting(
+        name: "LOG_LEVEL",
+        type: "one of trace, debug, info, notice, warning, error, critical",
+        defaultValue: "info",
+        meaning: "The least important messages to log, on stderr; each request is logged at debug."
+    )
+    static let adminLogin = Setting(
+        name: "ADMIN_LOGIN",
+        type: "1 to 64 of a-z 0-9 . _ @ -",
+        defaultValue: "",
+        meaning: "With ADMIN_PASSWORD: create this admin at start if there is no agent yet."
+    )
+    static let adminPassword = Setting(
+        name: "ADMIN_PASSWORD",
+        type: "8 to 200 characters",
+        defaultValue: "",
+        meaning: "The first admin's password.",
+        isSecret: true
+    )
+
+    package static let all = [
+        host, port, redisURL, tokenLifetime, maxBodyBytes, commandTimeout, logLevel, adminLogin, adminPassword,
+    ]
+
+    /// For `--help`: a paragraph for each.
+    package static var help: String {
+        "Settings are environment variables, read once at start:\n\n"
+            + all.map { setting in
+                let notes = [
+                    setting.type, setting.defaultValue.isEmpty ? "no default" : "default \(setting.defaultValue)",
+                    setting.isSecret ? "secret, never logged" : nil,
+                ].compactMap { $0 }
+                return "  \(setting.name)\n      \(setting.meaning)\n      (\(notes.joined(separator: "; ")))"
+            }.joined(separator: "\n")
+    }
+}
