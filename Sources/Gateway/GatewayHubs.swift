@@ -1,0 +1,90 @@
+package import Hiredis
+package import Logging
+package import Messaging
+import NIOConcurrencyHelpers
+package import NIOCore
+import ServiceLifecycle
+
+/// All hubs of this gateway, one for each event loop: starts them, says whether they are ready, drains them.
+package final class GatewayHubs: Service {
+    private let hubs: [Hub]
+    private let redisConfiguration: RedisConfiguration
+    private let drainTimeout: TimeAmount
+    private let logger: Logger
+    private let state = NIOLockedValueBox(State())
+
+    private struct State {
+        /// Which hubs' mailboxes are subscribed.
+        var subscribed: Set<String> = []
+        var isDraining = false
+    }
+
+    /// - Parameters:
+    ///   - redis: made for the same `eventLoopGroup`.
+    ///   - configuration: `gatewayID` must be unique among the running gateways.
+    package init(
+        redis: RedisClient,
+        redisConfiguration: RedisConfiguration,
+        eventLoopGroup: any EventLoopGroup,
+        configuration: Configuration,
+        logger: Logger
+    ) {
+        self.redisConfiguration = redisConfiguration
+        self.logger = logger
+        drainTimeout = .seconds(Int64(configuration.drainTimeoutSeconds))
+        hubs = eventLoopGroup.makeIterator().enumerated().map { index, loop in
+            Hub(
+                eventLoop: loop,
+                mailbox: "\(configuration.gatewayID).\(index)",
+                redis: redis.connection(for: loop),
+                configuration: configuration,
+                logger: logger
+            )
+        }
+    }
+
+    /// Whether all mailboxes are subscribed and nothing drains. Any thread.
+    package var isReady: Bool {
+        state.withLockedValue { $0.subscribed.count == hubs.count && !$0.isDraining }
+    }
+
+    /// What stands behind a new WebSocket of `eventLoop`. Must be called there.
+    package func makeConnection(
+        token: AuthenticatedToken,
+        dialect: Dialect,
+        eventLoop: any EventLoop
+    ) -> any WebSocketDelegate {
+        guard let hub = hubs.first(where: { $0.eventLoop === eventLoop }) else {
+            preconditionFailure("This event loop is not of the group that the hubs were made for.")
+        }
+        return hub.makeConnection(token: token, dialect: dialect)
+    }
+
+    /// Subscribes the mailboxes and stays until graceful shutdown; then sends all clients away, spread over half of the
+    /// drain time-out, each once what it sent is stored. What is left at the time-out is closed.
+    package func run() async throws {
+        for hub in hubs {
+            hub.eventLoop.execute {
+                hub.start(redisConfiguration: self.redisConfiguration) { isSubscribed in
+                    self.state.withLockedValue {
+                        if isSubscribed { $0.subscribed.insert(hub.mailbox) } else { $0.subscribed.remove(hub.mailbox) }
+                    }
+                }
+            }
+        }
+        // Throws on cancellation; both mean: end now.
+        try? await gracefulShutdown()
+        state.withLockedValue { $0.isDraining = true }
+        let closing = hubs.map { hub in
+            hub.eventLoop.flatSubmit { [drainTimeout] in
+                let late = hub.eventLoop.scheduleTask(in: drainTimeout) { hub.closeAll() }
+                return hub.drain(over: TimeAmount.nanoseconds(drainTimeout.nanoseconds / 2)).flatMap {
+                    late.cancel()
+                    return hub.stop()
+                }
+            }
+        }
+        for future in closing { try? await future.get() }
+        logger.info("All connections are closed")
+    }
+}

@@ -1,0 +1,357 @@
+import Hiredis
+import Logging
+import Messaging
+import NIOCore
+
+/// The connections of one event loop: who they are, what is published for them, and what happens to them in time.
+///
+/// Owner: its event loop. Only ``GatewayHubs`` is called from elsewhere.
+// @unchecked: all mutable state is read and written on `eventLoop` only.
+final class Hub: @unchecked Sendable {
+    let eventLoop: any EventLoop
+    let mailbox: String
+    let log: MessageLog
+    let configuration: Configuration
+    private let logger: Logger
+    private let broker: Broker
+
+    private var connections: [Int: Connection] = [:]
+    private var customers: [UniqueID: [Connection]] = [:]
+    private var agents: [UniqueID: [Connection]] = [:]
+    private var lastNumber = 0
+
+    /// Connections by the second of the heartbeat period in which they get theirs.
+    private var heartbeats: [Set<Int>]
+    /// Connections by the second (since 1970) in which their token ends.
+    private var expiries: [Int: Set<Int>] = [:]
+    private var sweeping: RepeatedTask?
+    /// While draining: fulfilled when no connection is left.
+    private var drained: EventLoopPromise<Void>?
+    private var lastSweep = Timestamp.now.milliseconds / 1000
+    /// Connections that miss something, to be looked at in the next sweep.
+    private var neglected: Set<Int> = []
+    /// Connections that delivered or were told something since the last confirmation.
+    private var unconfirmed: Set<Int> = []
+    private var isConfirming = false
+
+    private var lastConfirmation = NIODeadline.uptimeNanoseconds(0)
+
+    /// How long, at most, deliveries are gathered before one ping tells the client its position, and acknowledgements
+    /// before they are saved.
+    static let confirmationInterval = TimeAmount.milliseconds(50)
+    /// How often some of the clients are sent away while draining.
+    static let drainInterval = TimeAmount.milliseconds(50)
+
+    init(
+        eventLoop: any EventLoop,
+        mailbox: String,
+        redis: RedisConnection,
+        configuration: Configuration,
+        logger: Logger
+    ) {
+        self.eventLoop = eventLoop
+        self.mailbox = mailbox
+        self.configuration = configuration
+        self.logger = logger
+        log = MessageLog(
+            redis: redis,
+            limits: .init(
+                log: configuration.conversationLogLimit,
+                conversationsPerCustomer: configuration.maxConversationsPerCustomer
+            )
+        )
+        broker = Broker(mailbox: mailbox, logger: logger)
+        heartbeats = Array(repeating: [], count: max(1, configuration.heartbeatSeconds))
+    }
+
+    private var onSubscribed: (Bool) -> Void = { _ in }
+
+    func start(redisConfiguration: RedisConfiguration, onSubscribed: @escaping (Bool) -> Void) {
+        self.onSubscribed = onSubscribed
+        broker.start(configuration: redisConfiguration, eventLoop: eventLoop) { [weak self] in self?.handle($0) }
+        sweeping = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in sweep() }
+    }
+
+    func stop() -> EventLoopFuture<Void> {
+        sweeping?.cancel()
+        return broker.close(on: eventLoop)
+    }
+
+    // MARK: Connections
+
+    func makeConnection(token: AuthenticatedToken, dialect: Dialect) -> Connection {
+        lastNumber += 1
+        return Connection(hub: self, number: lastNumber, token: token, dialect: dialect)
+    }
+
+    func add(_ connection: Connection) {
+        connections[connection.number] = connection
+        if connection.principal.isAgent {
+            agents[connection.principal.id, default: []].append(connection)
+        } else {
+            customers[connection.principal.id, default: []].append(connection)
+        }
+        heartbeats[connection.number % heartbeats.count].insert(connection.number)
+        expiries[second(of: connection), default: []].insert(connection.number)
+    }
+
+    func remove(_ connection: Connection) {
+        connections[connection.number] = nil
+        let id = connection.principal.id
+        if connection.principal.isAgent {
+            agents[id]?.removeAll { $0 === connection }
+            if agents[id]?.isEmpty == true { agents[id] = nil }
+        } else {
+            customers[id]?.removeAll { $0 === connection }
+            if customers[id]?.isEmpty == true { customers[id] = nil }
+        }
+        heartbeats[connection.number % heartbeats.count].remove(connection.number)
+        expiries[second(of: connection)]?.remove(connection.number)
+        if expiries[second(of: connection)]?.isEmpty == true { expiries[second(of: connection)] = nil }
+        neglected.remove(connection.number)
+        unconfirmed.remove(connection.number)
+        // The routes must not outlive the connections; if Redis is away they heal by themselves.
+        register(connection, listing: false) { _ in }
+        if connections.isEmpty { endDraining() }
+    }
+
+    private func second(of connection: Connection) -> Int {
+        // Rounded up: never before its time.
+        (connection.token.expiresAt.milliseconds + 999) / 1000
+    }
+
+    /// Writes how many connections of this principal are here; `completion` is called once per partition.
+    func register(
+        _ connection: Connection,
+        in partition: Partition? = nil,
+        listing: Bool = true,
+        _ completion: @escaping MessageLog.Completion<[ConversationPosition]>
+    ) {
+        let id = connection.principal.id
+        let here = (connection.principal.isAgent ? agents[id] : customers[id]) ?? []
+        let full = here.count { $0.dialect == .full }
+        if connection.principal.isAgent {
+            log.registerAgent(
+                id,
+                in: mailbox,
+                connections: here.count,
+                full: full,
+                listing: listing,
+                partitions: partition.map { [$0] } ?? Partition.all,
+                completion
+            )
+        } else {
+            log.registerCustomer(
+                id,
+                in: mailbox,
+                connections: here.count,
+                full: full,
+                listing: listing,
+                completion
+            )
+        }
+    }
+
+    // MARK: Publications
+
+    private func handle(_ event: Broker.Event) {
+        switch event {
+        case .publication(let publication): handle(publication)
+        case .gap(let partition):
+            for connection in connections.values
+            where connection.principal.isAgent || connection.principal.id.partition == partition {
+                connection.register(partition)
+            }
+        case .subscribed:
+            logger.info("The mailbox is subscribed", metadata: ["mailbox": "\(mailbox)"])
+            onSubscribed(true)
+            for connection in connections.values { connection.register() }
+        case .lost:
+            onSubscribed(false)
+            logger.warning("The mailbox's subscription was lost", metadata: ["mailbox": "\(mailbox)"])
+        }
+    }
+
+    private func handle(_ publication: Publication) {
+        switch publication {
+        case .message(let item):
+            let encoded = EncodedMessage(item.message)
+            // A customer's conversation begins with its first message, so before that there is nothing to be shown.
+            for connection in customers[item.customer] ?? [] { connection.offer(encoded, before: 0) }
+            let before: Int? = if case .all = item.target { item.before } else { nil }
+            forEachAgent(item.target) { $0.offer(encoded, before: before) }
+
+        case .assignment(let item): handle(item)
+
+        case .typing(let signal, let isTyping):
+            let frame = ServerMessage.typing(
+                conversationID: signal.conversation,
+                senderID: signal.from,
+                senderKind: signal.fromKind,
+                isTyping: isTyping
+            )
+            send(frame, as: signal)
+
+        case .receipt(let signal, let delivered, let read):
+            let frame = ServerMessage.receipt(
+                conversationID: signal.conversation,
+                readerID: signal.from,
+                readerKind: signal.fromKind,
+                delivered: delivered,
+                read: read == 0 ? nil : read
+            )
+            send(frame, as: signal)
+
+        case .presence(let id, let isAgent, let isOnline, let target):
+            let frame = ServerMessage.presence(id: id, kind: isAgent ? .agent : .customer, online: isOnline)
+            for connection in (isAgent ? customers[target] : agents[target]) ?? [] where connection.dialect == .full {
+                connection.send(frame)
+            }
+
+        case .revocation(let principal, let tokenHash):
+            for connection in (agents[principal] ?? []) + (customers[principal] ?? [])
+            where connection.token.hash == tokenHash {
+                connection.close(.revoked)
+            }
+        }
+    }
+
+    private func handle(_ item: AssignmentPublication) {
+        let frame = ServerMessage.assignment(
+            conversationID: item.conversation,
+            state: item.state.rawValue,
+            assignee: item.assignee,
+            assigneeName: item.assigneeName,
+            fence: item.fence
+        )
+        for connection in customers[item.customer] ?? [] where connection.dialect == .full { connection.send(frame) }
+        forEachAgent(.all) { connection in
+            if connection.dialect == .full { connection.send(frame) }
+            switch item.state {
+            case .waiting:
+                // Given back with questions that nobody answered: whoever does not have them yet is shown them.
+                if item.lastSeq > item.answered { connection.show(item.conversation) }
+            case .assigned:
+                if connection.principal.id != item.assignee {
+                    connection.unfollow(item.conversation)
+                } else if item.lastSeq > 0 {
+                    connection.show(item.conversation)
+                }
+            case .resolved:
+                connection.unfollow(item.conversation)
+            }
+        }
+    }
+
+    private func send(_ frame: ByteBuffer, as signal: SignalPublication) {
+        if signal.isFromAgent {
+            for connection in customers[signal.customer] ?? [] where connection.dialect == .full {
+                connection.send(frame)
+            }
+        } else {
+            forEachAgent(signal.target) { connection in
+                if connection.dialect == .full { connection.send(frame) }
+            }
+        }
+    }
+
+    private func forEachAgent(_ target: AgentTarget, _ body: (Connection) -> Void) {
+        switch target {
+        case .none: break
+        case .one(let id): for connection in agents[id] ?? [] { body(connection) }
+        case .all: for connections in agents.values { for connection in connections { body(connection) } }
+        }
+    }
+
+    // MARK: Time
+
+    /// `connection` has something to tell its client about its position, or to save of it: at the end of this turn of
+    /// the loop, or, while there is much of it, once per ``confirmationInterval``.
+    func confirmSoon(_ connection: Connection) {
+        unconfirmed.insert(connection.number)
+        guard !isConfirming else { return }
+        isConfirming = true
+        let due = lastConfirmation + Self.confirmationInterval
+        if due < .now() {
+            eventLoop.execute { [self] in confirm() }
+        } else {
+            eventLoop.scheduleTask(deadline: due) { [self] in confirm() }
+        }
+    }
+
+    private func confirm() {
+        isConfirming = false
+        lastConfirmation = .now()
+        let numbers = unconfirmed
+        unconfirmed = []
+        for number in numbers { connections[number]?.confirm() }
+    }
+
+    /// `connection` misses something that should come by itself; the next sweep looks whether it did.
+    func lookAfter(_ connection: Connection) { neglected.insert(connection.number) }
+
+    /// Once a second: heartbeats, ended tokens, readers that are too slow, gaps that lasted.
+    private func sweep() {
+        let now = Timestamp.now.milliseconds / 1000
+        // The clock may have been set, or the loop held up: no second is left out, and none comes twice.
+        let seconds = now > lastSweep ? max(lastSweep + 1, now - 60)...now : now...now
+        for second in seconds {
+            if let ended = expiries[second] {
+                for number in ended { connections[number]?.close(.expired) }
+            }
+        }
+        for second in seconds.suffix(heartbeats.count) where now > lastSweep {
+            for number in heartbeats[second % heartbeats.count] { connections[number]?.heartbeat() }
+        }
+        lastSweep = now
+
+        let limit = NIODeadline.now() - .seconds(Int64(configuration.slowReaderSeconds))
+        let numbers = neglected
+        neglected = []
+        for number in numbers {
+            guard let connection = connections[number] else { continue }
+            if let since = connection.blockedSince {
+                if since < limit { connection.close(.tooSlow) } else { neglected.insert(number) }
+            } else {
+                connection.repair()
+            }
+        }
+    }
+
+    /// Sends every client away, evenly over `duration`, each once what it sent is stored.
+    /// - Returns: When no connection is left.
+    func drain(over duration: TimeAmount) -> EventLoopFuture<Void> {
+        let drained = eventLoop.makePromise(of: Void.self)
+        self.drained = drained
+        let all = Array(connections.values)
+        let rounds = max(1, min(all.count / 50, Int(duration.nanoseconds / Self.drainInterval.nanoseconds)))
+        drain(all[...], atOnce: (all.count + rounds - 1) / rounds)
+        return drained.futureResult
+    }
+
+    private func drain(_ rest: ArraySlice<Connection>, atOnce count: Int) {
+        for connection in rest.prefix(count) {
+            connection.drain(retryAfterMilliseconds: Int.random(in: 0...2000))
+        }
+        let rest = rest.dropFirst(count)
+        if rest.isEmpty {
+            if connections.isEmpty { endDraining() }
+        } else {
+            eventLoop.scheduleTask(in: Self.drainInterval) { [self] in drain(rest, atOnce: count) }
+        }
+    }
+
+    private func endDraining() {
+        drained?.succeed()
+        drained = nil
+    }
+
+    /// Closes what is left, whatever it was doing.
+    func closeAll() {
+        for connection in connections.values { connection.close(.draining) }
+    }
+}
+
+extension SignalPublication {
+    fileprivate var fromKind: Message.SenderKind { isFromAgent ? .agent : .customer }
+}

@@ -1,0 +1,153 @@
+import Messaging
+import NIOCore
+
+/// What a client asks for: each text frame is decoded, held against its principal, and handed to the log.
+extension Connection {
+    func handle(_ text: ByteBuffer) {
+        let clientMessage: ClientMessage
+        do {
+            clientMessage = try ClientMessage.decode(text, dialect: dialect)
+        } catch {
+            return report(
+                .init(code: error.code.rawValue, message: error.message, field: error.field),
+                in: nil,
+                clientMessageID: error.clientMessageID
+            )
+        }
+        switch clientMessage {
+        case .message(let draft): append(draft)
+        case .typing(let conversation, let isTyping):
+            hub.log.publishTyping(of: principal, in: conversation, isTyping: isTyping) { [weak self] in
+                if case .failure(let error) = $0 { self?.report(error, in: conversation) }
+            }
+        case .read(let conversation, let seq):
+            hub.log.moveCursor(of: principal, in: conversation, to: seq, read: true) { [weak self] in
+                if case .failure(let error) = $0 { self?.report(error, in: conversation) }
+            }
+        case .ack(let conversation, let seq, let generation):
+            acknowledge(conversation, seq: seq, generation: generation)
+        case .history(let conversation, let before, let after, let limit):
+            sendHistory(of: conversation, before: before, after: after, limit: limit)
+        case .resume(let conversation, let generation, let seq):
+            resume(conversation, generation: generation, seq: seq)
+        }
+    }
+
+    private func append(_ draft: Draft) {
+        let tail = Message.recordTail(
+            content: draft.content,
+            metadata: draft.metadata,
+            clientMessageID: draft.clientMessageID,
+            senderNote: draft.senderNote
+        )
+        appendsInFlight += 1
+        if appendsInFlight == Self.maxAppendsInFlight { socket?.pauseReading() }
+        hub.log.append(
+            from: principal,
+            origin: origin,
+            reference: draft.conversationReference,
+            tail: tail,
+            clientMessageID: draft.clientMessageID
+        ) { [weak self] result in
+            guard let self else { return }
+            defer { appendFinished() }
+            guard socket != nil else { return }
+            switch result {
+            case .success(let message):
+                if dialect == .full {
+                    send(
+                        ServerMessage.ack(
+                            clientMessageID: draft.clientMessageID,
+                            conversationID: message.conversation,
+                            id: message.id,
+                            seq: message.seq,
+                            generation: message.generation,
+                            at: message.at
+                        )
+                    )
+                }
+                stored(message)
+            case .failure(let error):
+                report(error, in: UniqueID(draft.conversationReference), clientMessageID: draft.clientMessageID)
+            }
+        }
+    }
+
+    private func sendHistory(of conversation: UniqueID, before: Int?, after: Int?, limit: Int) {
+        let start: MessageLog.Start = after.map { .after($0) } ?? .before(before ?? Int(Int32.max))
+        // One more than asked for tells whether there are more.
+        hub.log.read(conversation, from: start, limit: limit + 1) { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let page?) where principal.isAgent || page.customer == principal.id:
+                let messages = after != nil ? page.messages.prefix(limit) : page.messages.suffix(limit)
+                send(
+                    ServerMessage.history(
+                        conversationID: conversation,
+                        generation: page.generation,
+                        messages: Array(messages),
+                        hasMore: page.messages.count > limit
+                    )
+                )
+            case .success: reportUnknown(conversation)
+            case .failure(let error): report(error, in: conversation)
+            }
+        }
+    }
+
+    /// Delivers again after the position that the client has: complete, in pages, at the pace the client reads.
+    private func resume(_ conversation: UniqueID, generation: Int, seq: Int) {
+        hub.log.read(conversation, from: .after(seq), limit: 0) { [weak self] result in
+            guard let self else { return }
+            switch result {
+            case .success(let page?) where isAudience(of: page):
+                var position = seq
+                if generation != page.generation { position = min(position, page.survived) }
+                position = min(position, page.lastSeq)
+                if position != seq {
+                    send(
+                        ServerMessage.reset(
+                            conversationID: conversation,
+                            generation: page.generation,
+                            from: position + 1
+                        )
+                    )
+                }
+                rewind(conversation, generation: page.generation, to: position)
+            case .success: reportUnknown(conversation)
+            case .failure(let error): report(error, in: conversation)
+            }
+        }
+    }
+
+    private func reportUnknown(_ conversation: UniqueID) {
+        report(
+            .init(code: "not_found", message: "There is no such conversation.", field: "conversationId"),
+            in: conversation,
+            clientMessageID: nil
+        )
+    }
+
+    func report(_ error: MessagingError, in conversation: UniqueID?, clientMessageID: ByteBuffer? = nil) {
+        report(
+            .init(
+                code: error.code.rawValue,
+                message: error.message,
+                field: error.field,
+                retry: error.code == .storeUnavailable
+            ),
+            in: conversation,
+            clientMessageID: clientMessageID
+        )
+    }
+
+    /// Tells the client what is wrong, in its dialect. The connection goes on.
+    private func report(_ problem: ServerMessage.Problem, in conversation: UniqueID?, clientMessageID: ByteBuffer?) {
+        switch dialect {
+        case .full: send(ServerMessage.error(problem, clientMessageID: clientMessageID))
+        case .guide:
+            let channel: CustomerChannel? = if case .customer(_, let channel) = principal { channel } else { nil }
+            send(ServerMessage.guideError(problem, channel: channel, conversationID: conversation, at: .now))
+        }
+    }
+}
