@@ -65,10 +65,12 @@ let package = Package(
         .executableTarget(
             name: "CustomerAPI",
             dependencies: [
-                "Messaging", "Hiredis", nioCore, nioPosix, logging, lifecycle, configuration, argumentParser, crypto,
+                "Messaging", "Hiredis", nioCore, nioPosix, nioHTTP1, logging, lifecycle, configuration, argumentParser,
+                crypto,
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
+            resources: [.embedInCode("openapi.yaml")],
             swiftSettings: strict
         ),
         .executableTarget(
