@@ -47,8 +47,8 @@ final class ChildProcess: @unchecked Sendable {
 
 /// A thread that lives as long as the test process and starts all its children.
 // @unchecked: `jobs` is guarded by `condition`.
-private final class SpawningThread: @unchecked Sendable {
-    static let shared = SpawningThread()
+package final class SpawningThread: @unchecked Sendable {
+    package static let shared = SpawningThread()
 
     private let condition = NSCondition()
     private var jobs: [@Sendable () -> Void] = []
@@ -68,7 +68,7 @@ private final class SpawningThread: @unchecked Sendable {
     }
 
     /// Runs `body` on the thread and waits for it.
-    func run(_ body: @escaping @Sendable () throws -> Void) throws {
+    package func run(_ body: @escaping @Sendable () throws -> Void) throws {
         // Guarded by `done`: written before its signal, read after its wait.
         nonisolated(unsafe) var failure: (any Error)?
         let done = DispatchSemaphore(value: 0)
