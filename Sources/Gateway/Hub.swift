@@ -18,7 +18,9 @@ final class Hub: @unchecked Sendable {
     private var connections: [Int: Connection] = [:]
     private var customers: [UniqueID: [Connection]] = [:]
     private var agents: [UniqueID: [Connection]] = [:]
-    private var lastNumber = 0
+    /// Begins with the time, so that no number comes twice although the mailbox keeps its name over a restart: a number is
+    /// in the log, as the origin of a message.
+    private var lastNumber = Timestamp.now.milliseconds * 1000
 
     /// Connections by the second of the heartbeat period in which they get theirs.
     private var heartbeats: [Set<Int>]

@@ -75,18 +75,16 @@ extension Connection {
 
     private func sendHistory(of conversation: UniqueID, before: Int?, after: Int?, limit: Int) {
         let start: MessageLog.Start = after.map { .after($0) } ?? .before(before ?? Int(Int32.max))
-        // One more than asked for tells whether there are more.
-        hub.log.read(conversation, from: start, limit: limit + 1) { [weak self] result in
+        hub.log.read(conversation, from: start, limit: limit) { [weak self] result in
             guard let self else { return }
             switch result {
             case .success(let page?) where principal.isAgent || page.customer == principal.id:
-                let messages = after != nil ? page.messages.prefix(limit) : page.messages.suffix(limit)
                 send(
                     ServerMessage.history(
                         conversationID: conversation,
                         generation: page.generation,
-                        messages: Array(messages),
-                        hasMore: page.messages.count > limit
+                        messages: page.messages,
+                        hasMore: page.hasMore
                     )
                 )
             case .success: reportUnknown(conversation)
@@ -104,15 +102,7 @@ extension Connection {
                 var position = seq
                 if generation != page.generation { position = min(position, page.survived) }
                 position = min(position, page.lastSeq)
-                if position != seq {
-                    send(
-                        ServerMessage.reset(
-                            conversationID: conversation,
-                            generation: page.generation,
-                            from: position + 1
-                        )
-                    )
-                }
+                if position != seq { sendReset(of: conversation, generation: page.generation, from: position + 1) }
                 rewind(conversation, generation: page.generation, to: position)
             case .success: reportUnknown(conversation)
             case .failure(let error): report(error, in: conversation)

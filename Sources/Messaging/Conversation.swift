@@ -1,4 +1,4 @@
-import Hiredis
+package import Hiredis
 
 /// A thread between one customer and whoever answers.
 package struct Conversation: Sendable, Equatable {
@@ -87,13 +87,16 @@ package struct LogPage: Sendable {
     package let lastSeq: Int
     /// What the reading began after (or, going backwards, before).
     package let base: Int
+    /// Whether the log goes on in the direction of reading.
+    package let hasMore: Bool
     package let messages: [Message]
 
-    init?(reply: RedisReply, conversation: UniqueID) {
-        guard let parts = reply.array, parts.count == 9, let customer = parts[0].string.flatMap({ UniqueID($0) }),
+    package init?(reply: RedisReply, conversation: UniqueID) {
+        guard let parts = reply.array, parts.count == 10, let customer = parts[0].string.flatMap({ UniqueID($0) }),
             let channel = parts[1].string.flatMap(CustomerChannel.init),
             let state = parts[2].string.flatMap(Conversation.State.init), let generation = parts[4].int,
-            let survived = parts[5].int, let lastSeq = parts[6].int, let base = parts[7].int, let page = parts[8].array
+            let survived = parts[5].int, let lastSeq = parts[6].int, let base = parts[7].int, let more = parts[8].int,
+            let page = parts[9].array
         else { return nil }
         self.customer = customer
         self.state = state
@@ -102,6 +105,7 @@ package struct LogPage: Sendable {
         self.survived = survived
         self.lastSeq = lastSeq
         self.base = base
+        hasMore = more == 1
         var messages: [Message] = []
         messages.reserveCapacity(page.count / 2)
         for index in stride(from: 0, to: page.count - 1, by: 2) {

@@ -8,6 +8,8 @@ package struct ConversationStore: Sendable {
 
     /// How many conversations one script call looks at: about a millisecond of Redis's time.
     private static let scanned = 500
+    /// A page of messages ends early when it has this many bytes.
+    private static let maxPageBytes = 1024 * 1024
 
     package init(redis: RedisClient) { self.redis = redis }
 
@@ -113,16 +115,14 @@ package struct ConversationStore: Sendable {
             command.append("before")
             command.append(before ?? Int(Int32.max))
         }
-        // One more than asked for tells whether there are more.
-        command.append(limit + 1)
+        command.append(limit)
+        command.append(Self.maxPageBytes)
         let reply = try await send(command)
         if reply.isNull { throw .noConversation(id) }
         guard let page = LogPage(reply: reply, conversation: id) else {
             throw .unexpectedReply(to: Scripts.readLog.name)
         }
-        let hasMore = page.messages.count > limit
-        let messages = after != nil ? page.messages.prefix(limit) : page.messages.suffix(limit)
-        return MessagePage(messages: Array(messages), generation: page.generation, hasMore: hasMore)
+        return MessagePage(messages: page.messages, generation: page.generation, hasMore: page.hasMore)
     }
 
     /// Makes `agent` the one who answers. Somebody else's conversation only an admin may take over.

@@ -24,6 +24,9 @@ package struct MessageLog {
         }
     }
 
+    /// Records of a page of the log, in bytes; a single one may be longer.
+    package static let maxPageBytes = 64 * 1024
+
     package typealias Completion<Value> = (Result<Value, MessagingError>) -> Void
 
     package init(redis: RedisConnection, limits: Limits) {
@@ -142,6 +145,7 @@ package struct MessageLog {
             command.append(seq)
         }
         command.append(limit)
+        command.append(Self.maxPageBytes)
         redis.send(command) { result in
             switch result {
             case .failure(let error): completion(.failure(MessagingError(error)))

@@ -37,7 +37,8 @@ struct FeedTests {
         return LogPage(
             reply: .array([
                 .bulk(Array(customer.description.utf8)), .bulk(Array("WEB".utf8)), .bulk(Array("waiting".utf8)),
-                .bulk([]), .integer(generation), .integer(survived), .integer(last), .integer(base), .array(entries),
+                .bulk([]), .integer(generation), .integer(survived), .integer(last), .integer(base), .integer(0),
+                .array(entries),
             ]),
             conversation: conversation
         )!

@@ -1,14 +1,16 @@
 -- Reads a page of a conversation's messages, and where the conversation stands.
 --
 -- KEYS[1]  prefix of the conversation's partition
--- ARGV     conversation, reader id or '' (whose base is looked up), direction: 'after', 'before' or 'base'; seq; limit
+-- ARGV     conversation, reader id or '' (whose base is looked up), direction: 'after', 'before' or 'base'; seq; most
+--          messages; most bytes (the first message is read however long it is)
 --          'base' reads what that reader has to be shown: after its cursor, and, where nobody answers yet, after the
 --          last answer
 -- Reply    nil when there is no such conversation, else
---          {customer, channel, state, assignee or '', generation, survived, seq, base, {seq, record, seq, record …}}
---          ascending by seq
+--          {customer, channel, state, assignee or '', generation, survived, seq, base, 1 if the log goes on, {seq, record,
+--          seq, record …}} ascending by seq
 local prefix = KEYS[1]
-local conversation, reader, direction, seq, limit = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local conversation, reader, direction, seq = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
+local most, most_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
 
 local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'customer', 'channel', 'state', 'assignee',
     'generation', 'survived', 'seq', 'answered')
@@ -23,21 +25,28 @@ if direction == 'base' then
 end
 
 local log = prefix .. 'log:' .. conversation
-local page = {}
+local edge = '(' .. string.format('%.0f', seq) .. '-0'
+local entries
 if direction == 'before' then
-    local entries = redis.call('XREVRANGE', log, '(' .. string.format('%.0f', seq) .. '-0', '-', 'COUNT', limit)
-    for i = #entries, 1, -1 do
-        page[#page + 1] = tonumber(string.match(entries[i][1], '^%d+'))
-        page[#page + 1] = entries[i][2][2]
-    end
+    entries = redis.call('XREVRANGE', log, edge, '-', 'COUNT', most + 1)
 else
-    local entries = redis.call('XRANGE', log, '(' .. string.format('%.0f', seq) .. '-0', '+', 'COUNT', limit)
-    for _, entry in ipairs(entries) do
-        page[#page + 1] = tonumber(string.match(entry[1], '^%d+'))
-        page[#page + 1] = entry[2][2]
+    entries = redis.call('XRANGE', log, edge, '+', 'COUNT', most + 1)
+end
+local count, bytes = 0, 0
+while count < #entries and count < most do
+    bytes = bytes + #entries[count + 1][2][2]
+    if bytes > most_bytes and count > 0 then
+        break
     end
+    count = count + 1
+end
+local page = {}
+for i = 1, count do
+    local entry = entries[direction == 'before' and count + 1 - i or i]
+    page[#page + 1] = tonumber(string.match(entry[1], '^%d+'))
+    page[#page + 1] = entry[2][2]
 end
 return {
     fields[1], fields[2], fields[3], fields[4] or '', tonumber(fields[5]), tonumber(fields[6] or 0),
-    tonumber(fields[7] or 0), seq, page,
+    tonumber(fields[7] or 0), seq, count < #entries and 1 or 0, page,
 }

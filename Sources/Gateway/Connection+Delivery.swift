@@ -1,0 +1,193 @@
+import Messaging
+import NIOCore
+
+/// What a connection gets: publications as they arrive, and the log where those are not enough.
+extension Connection {
+    /// A publication that is for this connection.
+    ///
+    /// - Parameter before: for a conversation it does not follow yet: the last message it need not be shown, if known.
+    func offer(_ item: EncodedMessage, before: Int?) {
+        let message = item.message
+        guard isRegistered else {
+            early.insert(message.conversation)
+            return
+        }
+        guard var feed = feeds[message.conversation] else {
+            if let before, message.seq == before + 1 {
+                follow(message.conversation, Feed(generation: message.generation, base: before, newest: before))
+                return offer(item, before: nil)
+            }
+            return open(message.conversation)
+        }
+        guard let socket, socket.isWritable else {
+            feed.fallBehind()
+            feeds[message.conversation] = feed
+            return waitForSocket()
+        }
+        let action = feed.arrived(
+            item,
+            isOwn: message.origin == originBytes,
+            appendsInFlight: appendsInFlight > 0
+        )
+        if action == .deliver { write(item) }
+        while let next = feed.next() { write(next) }
+        feeds[message.conversation] = feed
+        if action == .read {
+            read(message.conversation)
+        } else if feed.hasGap {
+            hub.lookAfter(self)
+        }
+    }
+
+    /// A message of this connection was stored.
+    func stored(_ message: AppendedMessage) {
+        guard isRegistered, !message.isDuplicate else { return }
+        guard var feed = feeds[message.conversation] else {
+            if message.seq == 1 {
+                var feed = Feed(generation: message.generation, base: 0, newest: 0)
+                _ = feed.stored(1, generation: message.generation)
+                return follow(message.conversation, feed)
+            }
+            return open(message.conversation)
+        }
+        let action = feed.stored(message.seq, generation: message.generation)
+        while let next = feed.next() { write(next) }
+        feeds[message.conversation] = feed
+        if action == .read {
+            read(message.conversation)
+        } else if feed.hasGap {
+            hub.lookAfter(self)
+        }
+    }
+
+    /// Registers again if that failed, and reads the log where something is still missing.
+    func repair() {
+        if needsRegistration, registering == 0 { register() }
+        for (conversation, feed) in feeds where feed.hasGap || feed.state == .behind { read(conversation) }
+    }
+
+    private func write(_ item: EncodedMessage) {
+        let message = item.message
+        // The guide's clients show every frame as a reply, so nothing of their own comes back to them.
+        if dialect == .guide, message.sender == principal.id { return }
+        socket?.send(text: item.frame(in: dialect))
+        if dialect == .guide {
+            unconfirmed.insert(message.conversation)
+            hub.confirmSoon(self)
+        }
+    }
+
+    /// Pings with the position of each conversation in which something was delivered, and saves what was acknowledged.
+    func confirm() {
+        guard let socket, !isClosing else { return }
+        for conversation in unconfirmed {
+            guard let feed = feeds[conversation], feed.acknowledged < feed.delivered else { continue }
+            socket.sendPing(ByteBuffer(string: "\(conversation) \(feed.generation) \(feed.delivered)"))
+        }
+        unconfirmed.removeAll(keepingCapacity: true)
+        for conversation in unsaved {
+            guard let feed = feeds[conversation], feed.acknowledged > feed.persisted else { continue }
+            let seq = feed.acknowledged
+            hub.log.moveCursor(of: principal, in: conversation, to: seq, read: false) { [weak self] result in
+                guard case .success = result else { return }
+                self?.feeds[conversation]?.saved(seq)
+            }
+        }
+        unsaved.removeAll(keepingCapacity: true)
+    }
+
+    func acknowledge(_ conversation: UniqueID, seq: Int, generation: Int?) {
+        guard let known = feeds[conversation]?.generation,
+            feeds[conversation]?.acknowledge(seq, generation: generation ?? known) == true
+        else { return }
+        unsaved.insert(conversation)
+        hub.confirmSoon(self)
+    }
+
+    // MARK: Reading the log
+
+    /// Follows a conversation that has become this agent's to answer, if it does not already.
+    func show(_ conversation: UniqueID) {
+        guard isRegistered else {
+            early.insert(conversation)
+            return
+        }
+        if feeds[conversation] == nil { open(conversation) }
+    }
+
+    /// Delivers again what comes after `seq`.
+    func rewind(_ conversation: UniqueID, generation: Int, to seq: Int) {
+        if feeds[conversation] == nil { follow(conversation, Feed(generation: generation, base: seq, newest: seq)) }
+        feeds[conversation]?.rewind(to: seq)
+        read(conversation)
+    }
+
+    /// Begins to follow a conversation that this connection has no position in: from what it has to be shown.
+    func open(_ conversation: UniqueID) {
+        follow(conversation, .unknown)
+        read(conversation)
+    }
+
+    /// Reads on from the position, unless a page is under way.
+    func read(_ conversation: UniqueID) {
+        guard let socket, let feed = feeds[conversation], feed.state != .reading else { return }
+        guard socket.isWritable else {
+            feeds[conversation]?.fallBehind()
+            return waitForSocket()
+        }
+        guard let after = feeds[conversation]?.beginReading() else { return }
+        let start = feed.generation == 0 ? MessageLog.Start.base(reader: principal.id) : .after(after)
+        hub.log.read(conversation, from: start, limit: Self.pageSize) { [weak self] result in
+            guard let self, self.socket != nil else { return }
+            switch result {
+            case .success(let page?) where feed.generation != 0 || isAudience(of: page):
+                received(page, of: conversation)
+            case .success:
+                feeds[conversation] = nil
+            case .failure:
+                feeds[conversation]?.readingFailed()
+                hub.lookAfter(self)
+            }
+        }
+    }
+
+    /// Something has to wait until the client has read; if that takes too long, the hub ends the connection.
+    private func waitForSocket() {
+        if blockedSince == nil { blockedSince = .now() }
+        hub.lookAfter(self)
+    }
+
+    private func received(_ page: LogPage, of conversation: UniqueID) {
+        guard var feed = feeds[conversation] else { return }
+        switch feed.received(page) {
+        case .contiguous: break
+        case .rewound(let last): sendReset(of: conversation, generation: feed.generation, from: last + 1)
+        case .hole(let first): sendReset(of: conversation, generation: feed.generation, from: first)
+        }
+        for message in page.messages {
+            if feed.take(message, isOwn: message.origin == originBytes) { write(EncodedMessage(message)) }
+        }
+        feed.finishPage()
+        feeds[conversation] = feed
+        if feed.state == .behind {
+            read(conversation)
+        } else if !isAudience(of: page) {
+            // It became another agent's meanwhile; what came before that is delivered.
+            feeds[conversation] = nil
+        }
+    }
+
+    /// Full dialect: what the client has is not what the log has; it goes on from seq `first`.
+    func sendReset(of conversation: UniqueID, generation: Int, from first: Int) {
+        guard dialect == .full else { return }
+        send(ServerMessage.reset(conversationID: conversation, generation: generation, from: first))
+    }
+
+    /// Whether a conversation's messages are for this principal.
+    func isAudience(of page: LogPage) -> Bool {
+        switch principal {
+        case .customer(let id, _): page.customer == id
+        case .agent(let id, _, _): page.state == .waiting || (page.state == .assigned && page.assignee == id)
+        }
+    }
+}
