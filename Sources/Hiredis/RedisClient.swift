@@ -93,23 +93,9 @@ package final class RedisClient: Service, Sendable {
         }
         // Throws on cancellation; both mean: end now.
         try? await gracefulShutdown()
-        for closing in connections.map(close) {
-            try? await closing.get()
+        let closings = connections.map { connection in
+            connection.eventLoop.flatSubmit { connection.close() }
         }
-    }
-
-    private func close(_ connection: RedisConnection) -> EventLoopFuture<Void> {
-        let loop = connection.eventLoop
-        let promise = loop.makePromise(of: Void.self)
-        let limit = TimeAmount(configuration.commandTimeout * 2)
-        loop.execute {
-            // An attempt to connect that hangs, in name resolution for example, must not hold up the program's end.
-            let late = loop.scheduleTask(in: limit) { promise.succeed() }
-            connection.close().whenComplete { _ in
-                late.cancel()
-                promise.succeed()
-            }
-        }
-        return promise.futureResult
+        for closing in closings { try await closing.get() }
     }
 }

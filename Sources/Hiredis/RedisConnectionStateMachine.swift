@@ -31,8 +31,8 @@ package struct RedisConnectionStateMachine {
     package enum CloseAction: Equatable {
         /// A connection is open: close it; the close is complete when it is.
         case closeConnection
-        /// An attempt is under way on another thread: the close is complete when it has ended.
-        case awaitAttempt
+        /// An attempt is under way on another thread, and may take long: tell it that nobody waits for it any more.
+        case abandonAttempt
         /// Nothing is open.
         case complete
         /// Closed before.
@@ -105,7 +105,7 @@ package struct RedisConnectionStateMachine {
         defer { state = .closed }
         return switch state {
         case .open: .closeConnection
-        case .connecting: .awaitAttempt
+        case .connecting: .abandonAttempt
         case .idle, .waiting: .complete
         case .closed: .none
         }

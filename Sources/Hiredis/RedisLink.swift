@@ -30,6 +30,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private var owner: Owner?
     private var channel: (any Channel)?
     private var reader: HiredisReader?
+    private var attempt: RedisConnectAttempt?
     private var retry: Scheduled<Void>?
     private var closing: EventLoopPromise<Void>?
     private var generator = SystemRandomNumberGenerator()
@@ -76,23 +77,24 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
 
     /// Closes for good.
     ///
-    /// - Returns: Succeeds when nothing is open any more; an attempt that is under way is waited for.
+    /// - Returns: Succeeds when nothing is open any more. Does not wait for an attempt that is under way: what that
+    ///   opens, it closes by itself.
     func close() -> EventLoopFuture<Void> {
         let promise = closing ?? eventLoop.makePromise()
         closing = promise
+        let owner = self.owner
+        self.owner = nil
         switch machine.close() {
         case .closeConnection:
             let channel = self.channel
             abandonChannel()
-            let owner = self.owner
-            self.owner = nil
             owner?.linkLost(RedisError(.unavailable, "The connection to Redis was closed.", mayHaveRun: false))
             if let channel { channel.closeFuture.cascade(to: promise) } else { promise.succeed() }
-        case .awaitAttempt:
-            owner = nil
+        case .abandonAttempt:
+            attempt?.abandon()
+            promise.succeed()
         case .complete:
             retry?.cancel()
-            owner = nil
             promise.succeed()
         case .none:
             break
@@ -103,24 +105,18 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     // MARK: - Connecting
 
     private func connect() {
-        let configuration = self.configuration
-        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) {
-            Result { () throws(RedisError) in try HiredisSocket.open(configuration) }
-        }.whenComplete { outcome in
+        let attempt = RedisConnectAttempt()
+        self.attempt = attempt
+        attempt.run(configuration, on: eventLoop) { outcome in
             switch outcome {
-            case .success(.success(let socket)): self.connected(socket)
-            case .success(.failure(let error)): self.connectFailed(error)
-            case .failure(let error): self.connectFailed(RedisError(.unavailable, "\(error)", mayHaveRun: false))
+            case .success(let socket): self.connected(socket)
+            case .failure(let error): self.connectFailed(error)
             }
         }
     }
 
     private func connected(_ socket: HiredisSocket) {
-        guard !machine.isClosed else {
-            socket.close()
-            closing?.succeed()
-            return
-        }
+        guard !machine.isClosed else { return socket.close() }
         ClientBootstrap(group: eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -152,7 +148,6 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
             owner?.linkOpened(socket)
         case .discard:
             channel.close(promise: nil)
-            closing?.succeed()
         }
     }
 
@@ -168,7 +163,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
             scheduleRetry(after: delay)
             owner?.linkFailed(error)
         case .none:
-            closing?.succeed()
+            break
         }
     }
 

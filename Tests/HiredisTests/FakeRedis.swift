@@ -62,6 +62,7 @@ final class FakeRedis: Sendable {
     func configuration(_ change: (inout RedisConfiguration) -> Void = { _ in }) -> RedisConfiguration {
         var configuration = RedisConfiguration(address: .tcp(host: "127.0.0.1", port: port))
         configuration.backoff = RedisBackoff(first: .milliseconds(5), longest: .milliseconds(20))
+        configuration.commandTimeout = .seconds(20)
         change(&configuration)
         return configuration
     }

@@ -16,8 +16,8 @@ struct RedisClientTests {
                     to: outcomes
                 )
                 await outcomes.wait(for: 10_000)
-                #expect(outcomes.all.map(\.command) == Array(0..<10_000))
-                #expect(outcomes.all.map { try? $0.result.get().int } == Array(0..<10_000))
+                #expect(outcomes.areOf(0..<10_000))
+                #expect(outcomes.areReplies(Array(0..<10_000)))
             }
         }
     }

@@ -100,7 +100,7 @@ struct RedisConnectionStateMachineTests {
     func discardsLate() {
         let machine = Machine()
         _ = machine.start()
-        #expect(machine.close() == .awaitAttempt)
+        #expect(machine.close() == .abandonAttempt)
         #expect(machine.succeed() == .discard)
         #expect(machine.fail(refused) == nil)
     }

@@ -52,9 +52,11 @@ func withClient<R: Sendable>(
 }
 
 extension RedisServer {
+    /// Reconnects fast; deadlines are far away unless a test is about them.
     func configuration(_ change: (inout RedisConfiguration) -> Void = { _ in }) throws -> RedisConfiguration {
         var configuration = try RedisConfiguration(url: url)
         configuration.backoff = RedisBackoff(first: .milliseconds(5), longest: .milliseconds(50))
+        configuration.commandTimeout = .seconds(20)
         change(&configuration)
         return configuration
     }
@@ -75,6 +77,13 @@ final class Outcomes: Sendable {
     private let state = Mutex(State())
 
     var all: [Outcome] { state.withLock { $0.all } }
+    var count: Int { all.count }
+
+    /// Whether exactly the commands with these numbers have ended, in this order.
+    func areOf(_ commands: Range<Int>) -> Bool { all.map(\.command) == Array(commands) }
+
+    /// Whether all have succeeded, with these numbers as their replies.
+    func areReplies(_ numbers: [Int]) -> Bool { all.map { try? $0.result.get().int } == numbers }
 
     func completion(of command: Int) -> (Result<RedisReply, RedisError>) -> Void {
         { result in

@@ -86,7 +86,7 @@ package final class RedisServer: Sendable {
         try signal(SIGCONT)
     }
 
-    /// Runs redis-cli against it, whatever password it wants being in `args`, and returns what that prints, trimmed.
+    /// Runs redis-cli against it and returns what that prints, trimmed. For a server with a password begin with `-a`.
     package func command(_ args: String...) throws -> String {
         let child = try ChildProcess(
             "redis-cli",
