@@ -203,7 +203,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     }
 }
 
-/// Passes what happens on the channel to the link. One per channel, so that a late event of an old one is known as such.
+/// Passes what happens on the channel to the link. One per channel, so that a late event of an old one is told apart.
 private final class RedisLinkHandler<Owner: RedisLinkOwner>: ChannelInboundHandler {
     typealias InboundIn = ByteBuffer
 

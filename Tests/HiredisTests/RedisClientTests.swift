@@ -204,6 +204,14 @@ struct RedisClientTests {
                 #expect(
                     try redis.command("LRANGE", "list", "0", "-1").split(separator: "\n") == ["1", "2", "3", "4", "5"]
                 )
+
+                // A new server has no script: again the first goes in full, so that the order is kept.
+                try await redis.restart()
+                try await eventually("Redis is back") { (try? await client.send(RedisCommand("PING"))) != nil }
+                let again = await client.send((1...3).map { append("\($0)") })
+                #expect(try again.map { try $0.get().int } == [1, 2, 3])
+                #expect(try calls(redis, "eval") == 1)
+                #expect(try calls(redis, "evalsha") == 2)
             }
         }
     }
