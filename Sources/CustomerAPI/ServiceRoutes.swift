@@ -2,7 +2,8 @@ import Hiredis
 import Hummingbird
 import NIOCore
 
-/// `/health` (this process runs) and `/ready` (it can serve: Redis answers), and the description of the interface.
+/// `/health` (this process runs) and `/ready` (it can serve: Redis answers), and the descriptions of both interfaces:
+/// OpenAPI of REST, AsyncAPI of the gateway's WebSocket.
 struct ServiceRoutes: Sendable {
     let redis: RedisClient
 
@@ -21,16 +22,17 @@ struct ServiceRoutes: Sendable {
             }
             return APIResponse.success(json: #"{"status":"ready"}"#.utf8)
         }
-        router.get("api/v1/openapi.yaml") { _, _ in
-            let text = ByteBuffer(bytes: PackageResources.openapi_yaml)
-            return Response(
-                status: .ok,
-                headers: [
-                    .contentType: "application/yaml; charset=utf-8", .contentLength: String(text.readableBytes),
-                ],
-                body: ResponseBody(byteBuffer: text)
-            )
-        }
+        router.get("api/v1/openapi.yaml") { _, _ in Self.yaml(PackageResources.openapi_yaml) }
+        router.get("api/v1/asyncapi.yaml") { _, _ in Self.yaml(PackageResources.asyncapi_yaml) }
+    }
+
+    private static func yaml(_ bytes: [UInt8]) -> Response {
+        let text = ByteBuffer(bytes: bytes)
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/yaml; charset=utf-8", .contentLength: String(text.readableBytes)],
+            body: ResponseBody(byteBuffer: text)
+        )
     }
 
     /// Whether Redis answers a PING in time. The PING itself goes on until its own deadline.
