@@ -40,7 +40,8 @@ package struct MessageLog {
     ///   - origin: `MAILBOX:NUMBER` of the connection it came in on.
     ///   - reference: which conversation: an id, a customer's own name for one, or empty.
     ///   - tail: ``Message/recordTail(content:metadata:clientMessageID:senderNote:)``.
-    ///   - clientMessageID: with it, the same one of the same sender within 24 h is stored once.
+    ///   - clientMessageID: with it, the same one of the same customer, or of the same agent in the same conversation,
+    ///     within 24 h is stored once.
     /// - Returns: Through `completion`: where it stands in the log, the first time's answer if it was there already.
     ///   ``MessagingError``: `.notFound`, `.conflict`, `.forbidden`, `.limitReached`: not stored. `.storeUnavailable`: not
     ///   stored if the cause says that it can't have run, otherwise unknown; repeat it with the same `clientMessageID`.
@@ -88,7 +89,7 @@ package struct MessageLog {
             command.append("")
         }
         command.append(messageID.description)
-        command.append(clientMessageID.map { Self.digest(of: principal, $0) } ?? "")
+        command.append(clientMessageID.map { Self.digest(of: principal, in: reference, $0) } ?? "")
         command.append(tail)
         command.append(limits.log)
         command.append(limits.conversationsPerCustomer)
@@ -102,11 +103,20 @@ package struct MessageLog {
         }
     }
 
-    /// 20 characters that stand for the sender and its `clientMessageId`.
-    private static func digest(of principal: Principal, _ clientMessageID: ByteBuffer) -> String {
+    /// 20 characters that stand for the sender and its `clientMessageId`; for an agent, who always names the conversation,
+    /// for that as well: conversations share a partition by chance, which must not decide what is a duplicate. A customer
+    /// may name the same one by its id, by an alias or not at all.
+    private static func digest(
+        of principal: Principal,
+        in reference: String,
+        _ clientMessageID: ByteBuffer
+    ) -> String {
         var hash = SHA256()
         switch principal {
-        case .customer(let id, _), .agent(let id, _, _): hash.update(data: Array(id.description.utf8))
+        case .customer(let id, _): hash.update(data: Array(id.description.utf8))
+        case .agent(let id, _, _):
+            hash.update(data: Array(id.description.utf8))
+            hash.update(data: Array((UniqueID(reference)?.description ?? "").utf8))
         }
         hash.update(data: Array(clientMessageID.readableBytesView))
         let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)

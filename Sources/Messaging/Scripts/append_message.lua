@@ -134,11 +134,13 @@ if digest ~= '' then
     redis.call('SET', prefix .. 'sent:' .. digest, conversation .. ' ' .. seq, 'PX', remember_ms)
 end
 
--- Publish. A sender's only connection knows from the reply; it needs no publication.
+-- Publish. A sender's only connection knows from the reply; it needs no publication. The only one on record may also be
+-- another one, when the sender's is not registered (again) yet.
+local sender_mailbox = string.match(origin, '^(.+):')
 local boxes = {}
 local customer_boxes = {}
 local connections = add_customer(prefix, customer, customer_boxes, false)
-if not from_customer or connections > 1 or origin == '-' then
+if not from_customer or connections > 1 or not customer_boxes[sender_mailbox] then
     boxes = customer_boxes
 end
 local target = '-'
@@ -149,7 +151,7 @@ elseif assignee ~= '' then
     target = assignee
     local agent_boxes = {}
     connections = add_agent(prefix, assignee, agent_boxes, false)
-    if assignee ~= sender or connections > 1 or origin == '-' then
+    if assignee ~= sender or connections > 1 or not agent_boxes[sender_mailbox] then
         for mailbox in pairs(agent_boxes) do
             boxes[mailbox] = true
         end
