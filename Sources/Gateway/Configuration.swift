@@ -52,8 +52,12 @@ package struct Configuration: Sendable {
         ) {
             $0.hasPrefix("redis://") || $0.hasPrefix("unix://")
         },
-        .text("LOG_LEVEL", \.logLevel, "one of trace, debug, info, notice, warning, error, critical", "What is logged.")
-        {
+        .text(
+            "LOG_LEVEL",
+            \.logLevel,
+            "a level: trace, debug, info, notice, warning, error, critical",
+            "What is logged."
+        ) {
             ["trace", "debug", "info", "notice", "warning", "error", "critical"].contains($0)
         },
         .number("LOOPS", \.loops, 1...256, "Event loops, one thread each.", default: "one for each core"),

@@ -56,7 +56,8 @@ final class ConnectionSetup {
         // The one task of a connection's life: Redis is asked once, and the answer comes back to the loop as a future.
         return eventLoop.makeFutureWithTask { try await authenticate(token) }
             .assumeIsolated()
-            .map { authenticated -> HTTPHeaders? in
+            .flatMapThrowing { authenticated -> HTTPHeaders? in
+                guard !admission.isDraining else { throw HTTPRefusal.draining }
                 channel.closeFuture.whenComplete { _ in admission.leave() }
                 self.accepted = Accepted(token: authenticated, dialect: handshake.dialect)
                 var headers = HTTPHeaders()
@@ -68,9 +69,7 @@ final class ConnectionSetup {
             .flatMapError { error in
                 admission.leave()
                 self.endpoints.isUpgrading = false
-                let cause =
-                    error as? MessagingError ?? MessagingError(.storeUnavailable, "The token could not be checked.")
-                return self.refuse(HTTPRefusal(cause))
+                return self.refuse(HTTPRefusal(error))
             }
             .nonisolated()
     }

@@ -1,4 +1,4 @@
-package import Messaging
+import Messaging
 package import NIOCore
 package import NIOHTTP1
 
@@ -81,18 +81,20 @@ package struct HTTPRefusal: Error, Equatable, Sendable {
         headers: retryAfter(seconds: 1)
     )
 
-    /// Why a token was not accepted. All but ``unauthenticated`` is the store's fault.
-    package init(_ error: MessagingError) {
-        guard error.code != .unauthenticated else {
+    /// Why a handshake with a well-formed token is refused. What is neither a refusal nor the token's fault is the store's.
+    package init(_ error: any Error) {
+        if let refusal = error as? HTTPRefusal {
+            self = refusal
+        } else if (error as? MessagingError)?.code == .unauthenticated {
             self = .unauthenticated
-            return
+        } else {
+            self.init(
+                status: .serviceUnavailable,
+                code: MessagingError.Code.storeUnavailable.rawValue,
+                message: "The message store is not available at the moment. Please try again.",
+                headers: Self.retryAfter(seconds: 1)
+            )
         }
-        self.init(
-            status: .serviceUnavailable,
-            code: MessagingError.Code.storeUnavailable.rawValue,
-            message: "The message store is not available at the moment. Please try again.",
-            headers: Self.retryAfter(seconds: 1)
-        )
     }
 
     private init(status: HTTPResponseStatus, code: String, message: String, headers: [Header] = []) {

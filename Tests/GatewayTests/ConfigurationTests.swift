@@ -1,0 +1,87 @@
+import Configuration
+import Gateway
+import Testing
+
+@Suite("The gateway's settings")
+struct ConfigurationTests {
+    private func read(_ environment: [String: String]) -> Result<Gateway.Configuration, ConfigurationError> {
+        let reader = ConfigReader(provider: EnvironmentVariablesProvider(environmentVariables: environment))
+        return Result { () throws(ConfigurationError) in try Gateway.Configuration(reader: reader) }
+    }
+
+    @Test("Without an environment the defaults hold")
+    func defaults() throws {
+        let settings = try read([:]).get()
+        #expect(settings.host == "0.0.0.0")
+        #expect(settings.port == 8082)
+        #expect(settings.maxConnections == 15_000)
+        #expect(settings.maxMessageBytes == 65_536)
+        #expect(settings.drainTimeoutSeconds == 20)
+        #expect(settings.heartbeatSeconds == 25)
+        #expect(settings.gatewayID.count == 8)
+        #expect(try settings.gatewayID != read([:]).get().gatewayID)
+    }
+
+    @Test("Every setting of the table is read from its variable, and shown by --help")
+    func table() throws {
+        let values = [
+            "HOST": "::1", "PORT": "0", "REDIS_URL": "redis://:secret@h:1/2", "LOG_LEVEL": "debug", "LOOPS": "3",
+            "GATEWAY_ID": "g-1", "HEARTBEAT_SECONDS": "7", "DRAIN_TIMEOUT": "8", "MAX_CONNECTIONS": "9",
+            "MAX_MESSAGE_BYTES": "2048", "COMMAND_TIMEOUT_MS": "100", "SLOW_READER_SECONDS": "11",
+            "CONVERSATION_LOG_LIMIT": "1200", "MAX_CONVERSATIONS_PER_CUSTOMER": "13",
+        ]
+        #expect(Set(Gateway.Configuration.settings.map(\.name)) == Set(values.keys))
+        let settings = try read(values).get()
+        #expect(settings.host == "::1")
+        #expect(settings.port == 0)
+        #expect(settings.redisURL == "redis://:secret@h:1/2")
+        #expect(settings.logLevel == "debug")
+        #expect(settings.loops == 3)
+        #expect(settings.gatewayID == "g-1")
+        #expect(settings.heartbeatSeconds == 7)
+        #expect(settings.drainTimeoutSeconds == 8)
+        #expect(settings.maxConnections == 9)
+        #expect(settings.maxMessageBytes == 2048)
+        #expect(settings.commandTimeoutMilliseconds == 100)
+        #expect(settings.slowReaderSeconds == 11)
+        #expect(settings.conversationLogLimit == 1200)
+        #expect(settings.maxConversationsPerCustomer == 13)
+        for setting in Gateway.Configuration.settings {
+            #expect(Gateway.Configuration.help.contains("  \(setting.name)  ("))
+            #expect(Gateway.Configuration.help.contains(setting.meaning))
+        }
+    }
+
+    @Test(
+        "A bad value is named with what it must be",
+        arguments: [
+            ("PORT", "65536"), ("PORT", "http"), ("PORT", "80 "), ("LOOPS", "0"), ("LOG_LEVEL", "loud"),
+            ("GATEWAY_ID", "a b"),
+            ("GATEWAY_ID", "g:1"), ("MAX_MESSAGE_BYTES", "-1"), ("DRAIN_TIMEOUT", "20s"),
+        ]
+    )
+    func bad(name: String, value: String) {
+        guard case .failure(let error) = read([name: value]) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(error.name == name)
+        #expect(error.description.hasPrefix("\(name) must be a"))
+        #expect(error.description.contains("\"\(value)\""))
+    }
+
+    @Test("A bad REDIS_URL is not shown, for the password in it")
+    func secret() {
+        guard case .failure(let error) = read(["REDIS_URL": "http://:secret@h"]) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(error.name == "REDIS_URL")
+        #expect(!error.description.contains("secret"))
+    }
+
+    @Test("A variable that is empty counts as not set")
+    func empty() throws {
+        #expect(try read(["PORT": "", "HOST": ""]).get().port == 8082)
+    }
+}
