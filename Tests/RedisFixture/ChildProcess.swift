@@ -58,6 +58,11 @@ package final class SpawningThread: @unchecked Sendable {
     }
 
     private func work() {
+        // A thread has its creator's signal mask, and a child its starter's. Threads of Swift's pool block all signals, and
+        // a child with SIGTERM blocked could not be stopped in order.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
         while true {
             condition.lock()
             while jobs.isEmpty { condition.wait() }
