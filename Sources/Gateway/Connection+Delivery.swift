@@ -19,6 +19,7 @@ extension Connection {
             }
             return open(message.conversation)
         }
+        if let before, principal.isAgent { feed.skip(to: before) }
         guard let socket, socket.isWritable else {
             feed.fallBehind()
             feeds[message.conversation] = feed
@@ -63,6 +64,7 @@ extension Connection {
     /// Registers again if that failed, and reads the log where something is still missing.
     func repair() {
         if needsRegistration, registering == 0 { register() }
+        readQueued()
         for (conversation, feed) in feeds where feed.hasGap || feed.state == .behind { read(conversation) }
     }
 
@@ -107,17 +109,30 @@ extension Connection {
     // MARK: Reading the log
 
     /// Follows a conversation that has become this agent's to answer, if it does not already.
-    func show(_ conversation: UniqueID) {
+    ///
+    /// - Parameters:
+    ///   - answered: up to here it need not be shown.
+    ///   - newest: the last message of it.
+    func show(_ conversation: UniqueID, after answered: Int, newest: Int) {
         guard isRegistered else {
             early.insert(conversation)
             return
         }
-        if feeds[conversation] == nil { open(conversation) }
+        guard var feed = feeds[conversation] else { return open(conversation) }
+        // It may be a stale one: from before the conversation was somebody else's for a while.
+        feed.skip(to: answered)
+        if feed.delivered < newest { feed.fallBehind() }
+        feeds[conversation] = feed
+        if feed.state == .behind { read(conversation) }
     }
 
     /// Delivers again what comes after `seq`.
     func rewind(_ conversation: UniqueID, generation: Int, to seq: Int) {
-        if feeds[conversation] == nil { follow(conversation, Feed(generation: generation, base: seq, newest: seq)) }
+        let feed = feeds[conversation]
+        // One that waits to learn its position from the log learns it from the client instead.
+        if feed == nil || feed?.generation == 0 && feed?.state == .behind {
+            follow(conversation, Feed(generation: generation, base: seq, newest: seq))
+        }
         feeds[conversation]?.rewind(to: seq)
         read(conversation)
     }
@@ -128,31 +143,57 @@ extension Connection {
         read(conversation)
     }
 
-    /// Reads on from the position, unless a page is under way.
+    /// Reads on from the position, unless a page is under way; later, if too many of other conversations are.
     func read(_ conversation: UniqueID) {
         guard let socket, let feed = feeds[conversation], feed.state != .reading else { return }
         guard socket.isWritable else {
             feeds[conversation]?.fallBehind()
             return waitForSocket()
         }
+        guard pagesInFlight < Self.maxPagesInFlight else {
+            feeds[conversation]?.fallBehind()
+            guard !feed.isQueued else { return }
+            feeds[conversation]?.isQueued = true
+            toRead = toRead ?? CircularBuffer()
+            toRead?.append(conversation)
+            return
+        }
         guard let after = feeds[conversation]?.beginReading() else { return }
+        pagesInFlight += 1
+        lastPage += 1
+        let number = lastPage
+        feeds[conversation]?.page = number
         let start = feed.generation == 0 ? MessageLog.Start.base(reader: principal.id) : .after(after)
         hub.log.read(conversation, from: start, limit: Self.pageSize) { [weak self] result in
-            guard let self, self.socket != nil else { return }
+            guard let self else { return }
+            pagesInFlight -= 1
+            guard self.socket != nil else { return }
+            // Otherwise the conversation was dropped meanwhile, and maybe taken up again.
+            let isCurrent = feeds[conversation]?.page == number
             switch result {
-            case .success(let page?) where feed.generation != 0 || isAudience(of: page):
-                received(page, of: conversation)
+            case .success(let page?) where mayShow(page):
+                if isCurrent { received(page, of: conversation) }
             case .success:
-                feeds[conversation] = nil
+                if isCurrent { feeds[conversation] = nil }
             case .failure:
-                feeds[conversation]?.readingFailed()
-                hub.lookAfter(self)
+                if isCurrent { feeds[conversation]?.readingFailed() }
+                // The queue waits too: a command that can't be sent fails at once, and the next would as well.
+                return hub.lookAfter(self)
             }
+            readQueued()
         }
     }
 
+    private func readQueued() {
+        while pagesInFlight < Self.maxPagesInFlight, let next = toRead?.popFirst() {
+            feeds[next]?.isQueued = false
+            if feeds[next]?.state == .behind { read(next) }
+        }
+        if toRead?.isEmpty == true { toRead = nil }
+    }
+
     /// Something has to wait until the client has read; if that takes too long, the hub ends the connection.
-    private func waitForSocket() {
+    func waitForSocket() {
         if blockedSince == nil { blockedSince = .now() }
         hub.lookAfter(self)
     }
@@ -172,7 +213,7 @@ extension Connection {
         if feed.state == .behind {
             read(conversation)
         } else if !isAudience(of: page) {
-            // It became another agent's meanwhile; what came before that is delivered.
+            // This agent resolved it; what came before that is delivered.
             feeds[conversation] = nil
         }
     }
@@ -181,6 +222,11 @@ extension Connection {
     func sendReset(of conversation: UniqueID, generation: Int, from first: Int) {
         guard dialect == .full else { return }
         send(ServerMessage.reset(conversationID: conversation, generation: generation, from: first))
+    }
+
+    /// Whether what a page holds may be delivered. An agent is still due what preceded its own resolving.
+    private func mayShow(_ page: LogPage) -> Bool {
+        isAudience(of: page) || (page.state == .resolved && page.assignee == principal.id)
     }
 
     /// Whether a conversation's messages are for this principal.

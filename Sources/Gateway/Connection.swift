@@ -23,20 +23,44 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     var registering = 0
     private var rows: [ConversationPosition] = []
     var needsRegistration = false
+    /// Pages of the log that are under way, and those asked for so far.
+    var pagesInFlight = 0
+    var lastPage = 0
+    /// Conversations to be read as soon as fewer pages are under way, in order; `nil` while there are none.
+    var toRead: CircularBuffer<UniqueID>?
     /// Messages of this client whose storing is under way.
     var appendsInFlight = 0
+    /// What the client asked for and is under way, in the weights of ``Weight``.
+    private var load = 0
+    /// Frames that were read but have to wait: at most what one read of the socket held.
+    private var waiting: [ByteBuffer] = []
+    private var isTaking = false
     /// Conversations whose position the client is to be pinged with.
     var unconfirmed: Set<UniqueID> = []
     /// Conversations whose acknowledged position is not in Redis yet.
     var unsaved: Set<UniqueID> = []
+    /// The second since 1970 in whose sweep the token ends.
+    var expirySecond = 0
     /// Since when something waits that the socket can't take.
     var blockedSince: NIODeadline?
     /// Whether anything came from the client since the last heartbeat.
     private var wasHeard = true
     var isClosing = false
+    private var isDraining = false
 
-    /// Past this many messages under way, reading from the client pauses until half are done.
-    static let maxAppendsInFlight = 128
+    /// What a request counts while it is under way.
+    enum Weight: Int {
+        case message = 1
+        /// Its answer may be as large as a page of the log.
+        case page = 32
+    }
+
+    /// Past this load, or while the client does not read, nothing more is taken from it.
+    static let maxLoad = 128
+    /// Pages of the log under way at once: somebody who connects may be behind in thousands of conversations.
+    static let maxPagesInFlight = 16
+    /// Conversations that `welcome` tells of; a listing by REST has all.
+    static let maxWelcomed = 200
     /// Messages asked of the log at once.
     static let pageSize = 64
     /// Conversations that one connection follows. Past it, those that are quiet are forgotten and found again with their
@@ -65,7 +89,39 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     func received(text: ByteBuffer) {
         wasHeard = true
         guard !isClosing else { return }
-        handle(text)
+        if mayHandle, waiting.isEmpty {
+            handle(text)
+        } else {
+            waiting.append(text)
+        }
+        if !mayHandle { socket?.pauseReading() }
+    }
+
+    private var mayHandle: Bool { load < Self.maxLoad && socket?.isWritable == true }
+
+    /// A request of this client begins.
+    func began(_ weight: Weight) { load += weight.rawValue }
+
+    /// A request of this client is answered: the next may be taken.
+    func finished(_ weight: Weight) {
+        load -= weight.rawValue
+        takeMore()
+    }
+
+    private func takeMore() {
+        // Requests that are refused at once finish inside `handle`.
+        guard socket != nil, !isClosing, !isTaking else { return }
+        isTaking = true
+        while let text = waiting.first, mayHandle, !isClosing {
+            waiting.removeFirst()
+            handle(text)
+        }
+        isTaking = false
+        if isDraining {
+            closeIfDrained()
+        } else if waiting.isEmpty, mayHandle {
+            socket?.resumeReading()
+        }
     }
 
     /// Guide dialect: the pong to a ping with a position is the acknowledgement of it.
@@ -81,8 +137,12 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     func readCompleted() {}
 
     func writabilityChanged(isWritable: Bool) {
-        guard isWritable else { return }
+        guard isWritable else {
+            socket?.pauseReading()
+            return waitForSocket()
+        }
         blockedSince = nil
+        takeMore()
         for (conversation, feed) in feeds where feed.state == .behind { read(conversation) }
     }
 
@@ -116,25 +176,13 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         closeIfDrained()
     }
 
-    private var isDraining = false
-
     private func closeIfDrained() {
-        guard isDraining, appendsInFlight == 0 else { return }
+        guard isDraining, load == 0, waiting.isEmpty else { return }
         socket?.resumeReading()
         close(.draining)
     }
 
-    func appendFinished() {
-        appendsInFlight -= 1
-        if isDraining {
-            closeIfDrained()
-        } else if appendsInFlight == Self.maxAppendsInFlight / 2 {
-            socket?.resumeReading()
-        }
-    }
-
     /// Called once per heartbeat period.
-    /// - Returns: Whether the client was heard, or is given one more period to answer the ping.
     func heartbeat() {
         if wasHeard {
             wasHeard = false
@@ -154,6 +202,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
             needsRegistration = true
             return hub.lookAfter(self)
         }
+        // Of a registration that failed, nobody knows in which partitions.
+        let partition = needsRegistration || !isRegistered ? nil : partition
         needsRegistration = false
         rows = []
         switch principal {
@@ -186,6 +236,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
                 feed.fallBehind()
                 feeds[row.conversation] = feed
             } else {
+                // Whatever finds no room is shown with its next message; a connection that closed would find it full again.
+                guard feeds.count < Self.maxFeeds else { continue }
                 follow(row.conversation, Feed(generation: row.generation, base: row.base, newest: row.lastSeq))
                 guard row.lastSeq > row.base else { continue }
             }
@@ -207,16 +259,18 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
                 principal: principal,
                 expiresAt: token.expiresAt,
                 heartbeatSeconds: hub.configuration.heartbeatSeconds,
-                conversations: rows.map {
-                    .init(
-                        id: $0.conversation,
-                        state: $0.state.rawValue,
-                        assignee: $0.assignee,
-                        generation: $0.generation,
-                        seq: $0.lastSeq,
-                        cursor: $0.base
-                    )
-                }
+                // An agent's own ones first.
+                conversations: rows.sorted { $0.state == .assigned && $1.state != .assigned }
+                    .prefix(Self.maxWelcomed).map {
+                        .init(
+                            id: $0.conversation,
+                            state: $0.state.rawValue,
+                            assignee: $0.assignee,
+                            generation: $0.generation,
+                            seq: $0.lastSeq,
+                            cursor: $0.base
+                        )
+                    }
             )
         )
     }
@@ -229,7 +283,10 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         feeds[conversation] = feed
     }
 
-    /// Forgets a conversation that is no longer this agent's, unless something of it is still to be delivered.
+    /// Forgets a conversation that became another agent's: what was not delivered of it is no longer for this one.
+    func drop(_ conversation: UniqueID) { feeds[conversation] = nil }
+
+    /// Forgets a conversation that this agent is done with, unless something of it is still to be delivered.
     func unfollow(_ conversation: UniqueID) {
         if feeds[conversation]?.state == .live { feeds[conversation] = nil }
     }

@@ -43,6 +43,9 @@ package struct Feed {
     private var own: [Int] = []
     /// Messages of others past `delivered`, ascending: an own one before them is stored, its reply under way.
     private var ahead: [EncodedMessage] = []
+    /// The reader's number of the page that was asked for last, and whether it is waiting to ask for one.
+    package var page = 0
+    package var isQueued = false
 
     /// More than this many messages that wait for an own reply are read from the log instead.
     package static let maxAhead = 256
@@ -118,6 +121,11 @@ package struct Feed {
             own.append(seq)
         }
         return .nothing
+    }
+
+    /// What comes up to `seq` need not be shown any more.
+    package mutating func skip(to seq: Int) {
+        if seq > delivered { advance(to: seq, isOwn: true) }
     }
 
     /// The next message that waited for what was just delivered or stored.

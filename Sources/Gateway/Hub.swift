@@ -32,6 +32,8 @@ final class Hub: @unchecked Sendable {
     private var lastSweep = Timestamp.now.milliseconds / 1000
     /// Connections that miss something, to be looked at in the next sweep.
     private var neglected: Set<Int> = []
+    /// Connections that are gone, by their principal, while Redis does not know it.
+    private var goneUnsaid: [UniqueID: Connection] = [:]
     /// Connections that delivered or were told something since the last confirmation.
     private var unconfirmed: Set<Int> = []
     private var isConfirming = false
@@ -94,7 +96,9 @@ final class Hub: @unchecked Sendable {
             customers[connection.principal.id, default: []].append(connection)
         }
         heartbeats[connection.number % heartbeats.count].insert(connection.number)
-        expiries[second(of: connection), default: []].insert(connection.number)
+        // A token that ended during the handshake ends in the next sweep.
+        connection.expirySecond = max(second(of: connection), lastSweep + 1)
+        expiries[connection.expirySecond, default: []].insert(connection.number)
     }
 
     func remove(_ connection: Connection) {
@@ -108,13 +112,21 @@ final class Hub: @unchecked Sendable {
             if customers[id]?.isEmpty == true { customers[id] = nil }
         }
         heartbeats[connection.number % heartbeats.count].remove(connection.number)
-        expiries[second(of: connection)]?.remove(connection.number)
-        if expiries[second(of: connection)]?.isEmpty == true { expiries[second(of: connection)] = nil }
+        let second = connection.expirySecond
+        expiries[second]?.remove(connection.number)
+        if expiries[second]?.isEmpty == true { expiries[second] = nil }
         neglected.remove(connection.number)
         unconfirmed.remove(connection.number)
-        // The routes must not outlive the connections; if Redis is away they heal by themselves.
-        register(connection, listing: false) { _ in }
+        sayGone(connection)
         if connections.isEmpty { endDraining() }
+    }
+
+    /// The routes must not outlive the connections: this mailbox lives on, so nobody would find out that it has none of
+    /// that customer any more. Until Redis knows, each sweep tells it again.
+    private func sayGone(_ connection: Connection) {
+        register(connection, listing: false) { [weak self] result in
+            if case .failure = result { self?.goneUnsaid[connection.principal.id] = connection }
+        }
     }
 
     private func second(of connection: Connection) -> Int {
@@ -232,15 +244,21 @@ final class Hub: @unchecked Sendable {
             switch item.state {
             case .waiting:
                 // Given back with questions that nobody answered: whoever does not have them yet is shown them.
-                if item.lastSeq > item.answered { connection.show(item.conversation) }
+                if item.lastSeq > item.answered {
+                    connection.show(item.conversation, after: item.answered, newest: item.lastSeq)
+                }
             case .assigned:
                 if connection.principal.id != item.assignee {
-                    connection.unfollow(item.conversation)
+                    connection.drop(item.conversation)
                 } else if item.lastSeq > 0 {
-                    connection.show(item.conversation)
+                    connection.show(item.conversation, after: item.answered, newest: item.lastSeq)
                 }
             case .resolved:
-                connection.unfollow(item.conversation)
+                if connection.principal.id != item.assignee {
+                    connection.drop(item.conversation)
+                } else {
+                    connection.unfollow(item.conversation)
+                }
             }
         }
     }
@@ -296,16 +314,20 @@ final class Hub: @unchecked Sendable {
     private func sweep() {
         let now = Timestamp.now.milliseconds / 1000
         // The clock may have been set, or the loop held up: no second is left out, and none comes twice.
-        let seconds = now > lastSweep ? max(lastSweep + 1, now - 60)...now : now...now
-        for second in seconds {
-            if let ended = expiries[second] {
-                for number in ended { connections[number]?.close(.expired) }
-            }
+        let missed = max(0, now - lastSweep)
+        let ended = missed <= 60 ? (0..<missed).map { now - $0 } : expiries.keys.filter { $0 <= now }
+        for second in ended {
+            for number in expiries[second] ?? [] { connections[number]?.close(.expired) }
         }
-        for second in seconds.suffix(heartbeats.count) where now > lastSweep {
-            for number in heartbeats[second % heartbeats.count] { connections[number]?.heartbeat() }
+        for offset in 0..<min(missed, heartbeats.count) {
+            for number in heartbeats[(now - offset) % heartbeats.count] { connections[number]?.heartbeat() }
         }
         lastSweep = now
+
+        for (id, connection) in goneUnsaid.prefix(1000) {
+            goneUnsaid[id] = nil
+            sayGone(connection)
+        }
 
         let limit = NIODeadline.now() - .seconds(Int64(configuration.slowReaderSeconds))
         let numbers = neglected

@@ -17,12 +17,16 @@ extension Connection {
         switch clientMessage {
         case .message(let draft): append(draft)
         case .typing(let conversation, let isTyping):
-            hub.log.publishTyping(of: principal, in: conversation, isTyping: isTyping) { [weak self] in
-                if case .failure(let error) = $0 { self?.report(error, in: conversation) }
+            began(.message)
+            hub.log.publishTyping(of: principal, in: conversation, isTyping: isTyping) { [weak self] result in
+                defer { self?.finished(.message) }
+                if case .failure(let error) = result { self?.report(error, in: conversation) }
             }
         case .read(let conversation, let seq):
-            hub.log.moveCursor(of: principal, in: conversation, to: seq, read: true) { [weak self] in
-                if case .failure(let error) = $0 { self?.report(error, in: conversation) }
+            began(.message)
+            hub.log.moveCursor(of: principal, in: conversation, to: seq, read: true) { [weak self] result in
+                defer { self?.finished(.message) }
+                if case .failure(let error) = result { self?.report(error, in: conversation) }
             }
         case .ack(let conversation, let seq, let generation):
             acknowledge(conversation, seq: seq, generation: generation)
@@ -40,8 +44,8 @@ extension Connection {
             clientMessageID: draft.clientMessageID,
             senderNote: draft.senderNote
         )
+        began(.message)
         appendsInFlight += 1
-        if appendsInFlight == Self.maxAppendsInFlight { socket?.pauseReading() }
         hub.log.append(
             from: principal,
             origin: origin,
@@ -50,7 +54,8 @@ extension Connection {
             clientMessageID: draft.clientMessageID
         ) { [weak self] result in
             guard let self else { return }
-            defer { appendFinished() }
+            appendsInFlight -= 1
+            defer { finished(.message) }
             guard socket != nil else { return }
             switch result {
             case .success(let message):
@@ -75,8 +80,10 @@ extension Connection {
 
     private func sendHistory(of conversation: UniqueID, before: Int?, after: Int?, limit: Int) {
         let start: MessageLog.Start = after.map { .after($0) } ?? .before(before ?? Int(Int32.max))
+        began(.page)
         hub.log.read(conversation, from: start, limit: limit) { [weak self] result in
             guard let self else { return }
+            defer { finished(.page) }
             switch result {
             case .success(let page?) where principal.isAgent || page.customer == principal.id:
                 send(
@@ -95,8 +102,10 @@ extension Connection {
 
     /// Delivers again after the position that the client has: complete, in pages, at the pace the client reads.
     private func resume(_ conversation: UniqueID, generation: Int, seq: Int) {
+        began(.page)
         hub.log.read(conversation, from: .after(seq), limit: 0) { [weak self] result in
             guard let self else { return }
+            defer { finished(.page) }
             switch result {
             case .success(let page?) where isAudience(of: page):
                 var position = seq

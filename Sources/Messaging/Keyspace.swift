@@ -1,6 +1,6 @@
 /// Every key and topic in Redis, built here and nowhere else in Swift. The README's key table is this one.
 ///
-/// All but ``layout`` and ``gateway(_:)`` begin with the hash tag of their partition, `{p}` below. Scripts take that
+/// All but ``layout`` begin with the hash tag of their partition, `{p}` below. Scripts take that
 /// beginning (``prefix(_:)``) as `KEYS[1]`, because the id of a conversation is often only known inside the script, and
 /// append the names of this table to it.
 ///
@@ -20,12 +20,11 @@
 /// | `{p}:conversations` | zset | conversation ids by last message (ms) | none |
 /// | `{p}:waiting` | zset | ids of conversations nobody answers yet, by the time that began (ms) | none |
 /// | `{p}:assigned:AGENT` | zset | ids of that agent's unresolved conversations, by assignment (ms) | none |
-/// | `{p}:sent:DIGEST` | string | `CONVERSATION SEQ` of the message with that sender and `clientMessageId` | 24 h |
+/// | `{p}:sent:DIGEST` | string | `CONVERSATION SEQ` of the message with that sender (an agent's: and conversation) and `clientMessageId` | 24 h |
 /// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
 /// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
 /// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | none |
 /// | `{p}:to:MAILBOX` | pub/sub | what is for the connections of one event loop of one gateway | – |
-/// | `gateway:ID` | string | lease of a running gateway, renewed every 2 s | 6 s |
 ///
 /// Agents are few and live in one partition, ``Partition/ofAgents``:
 ///
@@ -72,7 +71,6 @@ package enum Keyspace {
     package static func topic(of mailbox: String, in partition: Partition) -> String {
         "\(prefix(partition))to:\(mailbox)"
     }
-    package static func gateway(_ id: String) -> String { "gateway:\(id)" }
 
     package static func agent(_ id: UniqueID) -> String { "\(prefix(.ofAgents))agent:\(id)" }
     package static func agentLogin(_ login: String) -> String { "\(prefix(.ofAgents))agent-login:\(login)" }

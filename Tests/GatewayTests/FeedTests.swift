@@ -204,4 +204,22 @@ struct FeedTests {
         // Something came after the page was read.
         #expect(feed.state == .behind)
     }
+
+    @Test("What somebody else dealt with is skipped, also by a page that was asked for before")
+    func skips() {
+        var feed = Feed(generation: 1, base: 2, newest: 2)
+        feed.skip(to: 1)
+        #expect(feed.delivered == 2)
+        feed.skip(to: 5)
+        #expect(feed.arrived(message(6), isOwn: false, appendsInFlight: false) == .deliver)
+        // The client has nothing of what was skipped to acknowledge.
+        #expect(feed.acknowledged == 5)
+
+        feed = Feed(generation: 1, base: 2, newest: 9)
+        #expect(feed.beginReading() == 2)
+        feed.skip(to: 5)
+        #expect(take(page([3, 4, 5, 6, 7], last: 9), into: &feed) == [6, 7])
+        #expect(feed.state == .behind)
+        #expect(feed.beginReading() == 7)
+    }
 }

@@ -1,4 +1,5 @@
 -- Moves a reader's cursors forward in conversations of one partition, and tells the other side in the full dialect.
+-- A customer's own conversations, and for an agent those that wait or that it answers; others are passed over.
 --
 -- KEYS[1]  prefix of the partition
 -- ARGV     reader id, 'c' (customer) or 'a' (agent), then triples: conversation, seq, 'd' (delivered) or 'r' (read)
@@ -10,7 +11,8 @@ for i = 3, #ARGV, 3 do
     local conversation, seq, what = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
     local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'customer', 'state', 'assignee', 'seq')
     local customer = fields[1]
-    if customer and (kind == 'a' or customer == reader) then
+    local is_party = kind == 'c' and customer == reader or kind == 'a' and (fields[2] == 'waiting' or fields[3] == reader)
+    if customer and is_party then
         seq = math.min(seq, tonumber(fields[4] or 0))
         local cursors = prefix .. 'cursors:' .. conversation
         local known = redis.call('HMGET', cursors, reader, 'read:' .. reader)

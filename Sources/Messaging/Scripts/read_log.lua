@@ -25,12 +25,11 @@ if direction == 'base' then
 end
 
 local log = prefix .. 'log:' .. conversation
-local edge = '(' .. string.format('%.0f', seq) .. '-0'
-local entries
-if direction == 'before' then
-    entries = redis.call('XREVRANGE', log, edge, '-', 'COUNT', most + 1)
-else
-    entries = redis.call('XRANGE', log, edge, '+', 'COUNT', most + 1)
+local entries = {}
+if direction ~= 'before' then
+    entries = redis.call('XRANGE', log, string.format('%.0f-0', seq + 1), '+', 'COUNT', most + 1)
+elseif seq > 1 then
+    entries = redis.call('XREVRANGE', log, string.format('%.0f-0', seq - 1), '-', 'COUNT', most + 1)
 end
 local count, bytes = 0, 0
 while count < #entries and count < most do
