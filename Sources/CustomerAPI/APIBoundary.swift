@@ -30,7 +30,8 @@ struct APIBoundary: RouterMiddleware {
                 throw error
             } catch {
                 let refusal = APIError(error)
-                if refusal.status == .internalServerError {
+                let redisRefused = if case .server? = (error as? MessagingError)?.cause?.code { true } else { false }
+                if refusal.status == .internalServerError || redisRefused {
                     context.logger.error(
                         "A request failed unexpectedly",
                         metadata: ["http.path": "\(request.uri.path)", "error": "\(error)"]

@@ -5,6 +5,7 @@ package import Logging
 import Messaging
 import NIOCore
 import NIOPosix
+import ServiceLifecycle
 
 /// Puts the parts together: Redis, the stores, the routes, the server. Nothing runs yet.
 ///
@@ -77,10 +78,11 @@ private struct Startup {
 
     func run() async throws {
         do {
-            try await redis.waitUntilReady(timeout: Self.redisTimeout)
+            try await cancelWhenGracefulShutdown { try await redis.waitUntilReady(timeout: Self.redisTimeout) }
             try await Layout.check(in: redis)
             try await createFirstAdmin()
         } catch {
+            if Task.isShuttingDownGracefully { throw CancellationError() }
             throw StartError(error)
         }
         logger.warning(

@@ -39,6 +39,9 @@ struct ServeCommand: AsyncParsableCommand {
         group.maximumGracefulShutdownDuration = Self.drainTimeout
         do {
             try await ServiceGroup(configuration: group).run()
+        } catch is CancellationError {
+            logger.notice("Ended before it was ready")
+            return
         } catch let error as IOError {
             throw StartError(
                 "Can't listen on \(configuration.host):\(configuration.port): \(error.description)"
