@@ -46,7 +46,6 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// Whether anything came from the client since the last heartbeat.
     private var wasHeard = true
     var isClosing = false
-    private var isDraining = false
 
     /// What a request counts while it is under way.
     enum Weight: Int {
@@ -117,9 +116,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
             handle(text)
         }
         isTaking = false
-        if isDraining {
-            closeIfDrained()
-        } else if waiting.isEmpty, mayHandle {
+        if waiting.isEmpty, mayHandle {
             socket?.resumeReading()
         }
     }
@@ -165,21 +162,11 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         socket?.close(code, reason: reason)
     }
 
-    /// Takes nothing new, lets what is under way finish, then closes.
+    /// Sends the client away. What it sent before it knows is still stored.
     func drain(retryAfterMilliseconds: Int) {
         guard !isClosing else { return }
-        isDraining = true
-        socket?.pauseReading()
-        if dialect == .full {
-            socket?.send(text: ServerMessage.goingAway(retryAfterMilliseconds: retryAfterMilliseconds))
-        }
-        closeIfDrained()
-    }
-
-    private func closeIfDrained() {
-        guard isDraining, load == 0, waiting.isEmpty else { return }
-        socket?.resumeReading()
-        close(.draining)
+        if dialect == .full { send(ServerMessage.goingAway(retryAfterMilliseconds: retryAfterMilliseconds)) }
+        socket?.closeAfterReading(.draining)
     }
 
     /// Called once per heartbeat period.

@@ -27,6 +27,7 @@ final class Hub: @unchecked Sendable {
     /// Connections by the second (since 1970) in which their token ends.
     private var expiries: [Int: Set<Int>] = [:]
     private var sweeping: RepeatedTask?
+    private var isDraining = false
     /// While draining: fulfilled when no connection is left.
     private var drained: EventLoopPromise<Void>?
     private var lastSweep = Timestamp.now.milliseconds / 1000
@@ -99,6 +100,8 @@ final class Hub: @unchecked Sendable {
         // A token that ended during the handshake ends in the next sweep.
         connection.expirySecond = max(second(of: connection), lastSweep + 1)
         expiries[connection.expirySecond, default: []].insert(connection.number)
+        // Its handshake was under way when the draining began.
+        if isDraining { drain(connection) }
     }
 
     func remove(_ connection: Connection) {
@@ -345,6 +348,7 @@ final class Hub: @unchecked Sendable {
     /// Sends every client away, evenly over `duration`, each once what it sent is stored.
     /// - Returns: When no connection is left.
     func drain(over duration: TimeAmount) -> EventLoopFuture<Void> {
+        isDraining = true
         let drained = eventLoop.makePromise(of: Void.self)
         self.drained = drained
         let all = Array(connections.values)
@@ -353,10 +357,13 @@ final class Hub: @unchecked Sendable {
         return drained.futureResult
     }
 
+    /// Sends one client away, to come back a moment from now, but not in the same moment as all others.
+    private func drain(_ connection: Connection) {
+        connection.drain(retryAfterMilliseconds: Int.random(in: 0...2000))
+    }
+
     private func drain(_ rest: ArraySlice<Connection>, atOnce count: Int) {
-        for connection in rest.prefix(count) {
-            connection.drain(retryAfterMilliseconds: Int.random(in: 0...2000))
-        }
+        for connection in rest.prefix(count) { drain(connection) }
         let rest = rest.dropFirst(count)
         if rest.isEmpty {
             if connections.isEmpty { endDraining() }

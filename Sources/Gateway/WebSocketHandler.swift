@@ -13,8 +13,9 @@ package protocol WebSocketDelegate: AnyObject {
     func readCompleted()
     /// The peer reads too slowly for what is sent (`false`), or has caught up (`true`).
     func writabilityChanged(isWritable: Bool)
-    /// The socket takes and gives nothing any more: it is closed, or its close handshake has begun. Called once, last,
-    /// and never from inside ``WebSocketHandler/close(_:reason:)``.
+    /// The socket takes and gives nothing any more: it is closed, or its close handshake has begun (but see
+    /// ``WebSocketHandler/closeAfterReading(_:reason:)``). Called once, last, and never from inside
+    /// ``WebSocketHandler/close(_:reason:)``.
     func disconnected()
 }
 
@@ -79,9 +80,15 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
         perform(state.close(code, reason: reason ?? code.defaultReason), isOwnWish: true)
     }
 
+    /// As ``close(_:reason:)``, but messages that the peer sent before it saw the close frame are still delivered, and
+    /// `disconnected` comes when the connection is closed. What is sent meanwhile is dropped.
+    package func closeAfterReading(_ code: CloseCode, reason: String? = nil) {
+        perform(state.closeAfterReading(code, reason: reason ?? code.defaultReason))
+    }
+
     /// Takes nothing more from the peer until ``resumeReading()``, but for what was already read.
     package func pauseReading() {
-        guard state.isOpen else { return }
+        guard state.isOpen || state.isLingering else { return }
         setPaused(true)
     }
 
@@ -118,7 +125,7 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
             if isWritable { write(.pong, payload) } else { delayedPong = payload }
         case .sendClose(let payload, let next):
             sendClose(payload, then: next)
-            endDelegate(later: isOwnWish)
+            if !state.isLingering { endDelegate(later: isOwnWish) }
         case .closeConnection:
             context?.close(promise: nil)
             endDelegate(later: isOwnWish)

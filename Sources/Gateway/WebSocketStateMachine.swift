@@ -4,7 +4,8 @@ package import NIOWebSocket
 /// What RFC 6455 wants done with what arrives on a server's WebSocket: frames and events in, one action out each.
 ///
 /// Fragments are joined here. Extensions are not supported, so all reserved bits must be 0. After a fatal error, and
-/// after our own close frame, everything but the peer's close frame is dropped.
+/// after our own close frame, everything but the peer's close frame is dropped; after ``closeAfterReading(_:reason:)``
+/// the messages that were on their way are still delivered (§1.4 and §7.1.2 leave the other direction open until then).
 ///
 /// Limits: a message has at most `maxMessageBytes`, past them 1009; and comes in at most ``maxFragments`` pieces, past them
 /// 1008, because empty pieces cost work without end otherwise.
@@ -36,6 +37,8 @@ package struct WebSocketStateMachine {
         case open
         /// We have sent a close frame.
         case closing
+        /// We have sent a close frame, and still take messages until the peer's.
+        case lingering
         /// Nothing comes or goes any more.
         case closed
     }
@@ -59,6 +62,8 @@ package struct WebSocketStateMachine {
 
     /// Whether frames may be sent.
     package var isOpen: Bool { state == .open }
+    /// Whether messages are taken although we have sent a close frame.
+    package var isLingering: Bool { state == .lingering }
 
     // MARK: What the peer does
 
@@ -70,6 +75,12 @@ package struct WebSocketStateMachine {
             guard frame.opcode == .connectionClose else { return .none }
             state = .closed
             return .closeConnection
+        case .lingering:
+            guard frame.opcode != .connectionClose else {
+                state = .closed
+                return .closeConnection
+            }
+            guard frame.opcode == .text || frame.opcode == .continuation || frame.opcode == .pong else { return .none }
         case .closed: return .none
         }
         guard !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
@@ -123,7 +134,20 @@ package struct WebSocketStateMachine {
         close(code, reason: reason, then: .awaitClose)
     }
 
+    /// Begins the close handshake, and takes what the peer sends until it has seen our close frame and sent its own.
+    package mutating func closeAfterReading(_ code: CloseCode, reason: String) -> Action {
+        let gathered = fragments
+        let action = close(code, reason: reason, then: .awaitClose)
+        if action != .none {
+            state = .lingering
+            fragments = gathered
+        }
+        return action
+    }
+
     private mutating func close(_ code: CloseCode, reason: String, then next: AfterClose) -> Action {
+        // What breaks the rules while we linger ends the lingering; the close frame is sent already.
+        if state == .lingering { state = .closing }
         guard state == .open else { return .none }
         state = .closing
         fragments = nil

@@ -169,6 +169,33 @@ struct WebSocketHandlerTests {
         #expect(fixture.delegate.heard == [.connected, .disconnected])
     }
 
+    @Test("A socket that closes after reading hands over what comes before the peer's close; disconnected comes then")
+    func closesAfterReading() throws {
+        let fixture = try Fixture()
+        fixture.handler.closeAfterReading(.draining)
+        fixture.run()
+        #expect(try fixture.sent().map(\.closeCode) == [1001])
+        try fixture.receive(textBytes("on its way"))
+        fixture.handler.send(text: ByteBuffer(string: "dropped"))
+        fixture.run()
+        #expect(try fixture.sent().isEmpty)
+        #expect(fixture.delegate.heard == [.connected, .text("on its way")])
+        try fixture.receive(closeBytes(1001))
+        #expect(fixture.delegate.heard == [.connected, .text("on its way"), .disconnected])
+        #expect(!fixture.channel.isActive)
+    }
+
+    @Test("A peer that does not answer the close after reading is cut off after 5 seconds")
+    func closeAfterReadingEnds() throws {
+        let fixture = try Fixture()
+        fixture.handler.closeAfterReading(.draining)
+        fixture.advance(4)
+        #expect(fixture.channel.isActive)
+        fixture.advance(1)
+        #expect(!fixture.channel.isActive)
+        #expect(fixture.delegate.heard == [.connected, .disconnected])
+    }
+
     @Test("A delegate may close from inside a message; what follows in the same read is dropped")
     func closeWhileReading() throws {
         let fixture = try Fixture()

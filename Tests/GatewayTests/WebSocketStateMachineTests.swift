@@ -232,6 +232,29 @@ struct WebSocketStateMachineTests {
         #expect(receive(&machine, .connectionClose, [15, 165]) == .closeConnection)
     }
 
+    @Test("Lingering takes the messages that were on their way, fragments too, until the peer's close frame")
+    func lingers() {
+        var machine = machine()
+        #expect(receive(&machine, .text, "be".utf8, fin: false) == .none)
+        #expect(code(machine.closeAfterReading(.draining, reason: "bye")) == .draining)
+        #expect(!machine.isOpen)
+        #expect(receive(&machine, .continuation, "gun".utf8) == .deliver(ByteBuffer(string: "begun")))
+        #expect(receive(&machine, .text, "more".utf8) == .deliver(ByteBuffer(string: "more")))
+        #expect(receive(&machine, .ping, "?".utf8) == .none)
+        #expect(machine.closeAfterReading(.draining, reason: "again") == .none)
+        #expect(receive(&machine, .connectionClose, []) == .closeConnection)
+        #expect(receive(&machine, .text, "late".utf8) == .none)
+    }
+
+    @Test("What breaks the rules ends the lingering, without a second close frame")
+    func lingeringEnds() {
+        var machine = machine()
+        _ = machine.closeAfterReading(.draining, reason: "bye")
+        #expect(receive(&machine, .text, [0xff]) == .none)
+        #expect(receive(&machine, .text, "y".utf8) == .none)
+        #expect(receive(&machine, .connectionClose, []) == .closeConnection)
+    }
+
     @Test("A long reason is cut between characters, so that the frame stays within 125 bytes")
     func longReason() {
         var machine = machine()
