@@ -1,0 +1,152 @@
+import Foundation
+import RedisFixture
+import Testing
+
+/// A system whose parts a test starts, stops and kills one by one.
+///
+/// The programs and HAProxy run as `deploy/run` runs them, on a private Redis with an append-only file.
+final class DirectStack: Sendable {
+    let stack: Stack
+    let redis: RedisServer
+    let customerAPI: Program
+    let edge: Program
+    private let gateways: [Watched<Program>]
+    private let folder: URL
+    private let settings: [String: String]
+
+    /// Starts one, runs `body`, stops it, also when `body` throws, and searches its logs for tokens.
+    ///
+    /// - Parameter settings: environment variables for both programs.
+    static func run(
+        settings: [String: String] = [:],
+        _ body: (DirectStack) async throws -> Void
+    ) async throws {
+        try await withRedis(appendOnly: true) { redis in
+            let direct = try await DirectStack(redis: redis, settings: settings)
+            do {
+                try await direct.waitUntilReady()
+                try await body(direct)
+            } catch {
+                try await direct.stop()
+                throw error
+            }
+            try await direct.stop()
+        }
+    }
+
+    private init(redis: RedisServer, settings: [String: String]) async throws {
+        let first = try Ports.freeBlock()
+        folder = Program.temporaryFile("direct")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        stack = Stack(
+            edgePort: first,
+            customerAPIPort: first + 1,
+            gatewayPorts: [first + 2, first + 3],
+            redisURL: redis.url,
+            logFolder: folder,
+            admin: ("admin", "the first password")
+        )
+        self.redis = redis
+        self.settings = settings.merging(
+            ["REDIS_URL": redis.url, "HOST": "127.0.0.1", "LOG_LEVEL": "debug"],
+            uniquingKeysWith: { given, _ in given }
+        )
+
+        var customerAPISettings = self.settings
+        customerAPISettings["PORT"] = "\(first + 1)"
+        customerAPISettings["ADMIN_LOGIN"] = "admin"
+        customerAPISettings["ADMIN_PASSWORD"] = "the first password"
+        customerAPI = try Program(
+            Repository.programs.appendingPathComponent("customer-api").path,
+            ["serve"],
+            environment: customerAPISettings,
+            output: folder.appendingPathComponent("customer-api.log")
+        )
+        gateways = try (0..<2).map { [folder, settings = self.settings] number in
+            Watched(try Self.startGateway(number, port: first + 2 + number, folder: folder, settings: settings))
+        }
+        let servers = folder.appendingPathComponent("servers.cfg")
+        try """
+        backend customer-api from customer-api-settings
+            server customer-api 127.0.0.1:\(first + 1)
+        backend gateways from gateways-settings
+            server gateway-1 127.0.0.1:\(first + 2)
+            server gateway-2 127.0.0.1:\(first + 3)
+
+        """.write(to: servers, atomically: true, encoding: .utf8)
+        edge = try Program(
+            "haproxy",
+            ["-db", "-f", Repository.root.appendingPathComponent("deploy/haproxy.cfg").path, "-f", servers.path],
+            environment: [
+                "SERVERS_IN_OTHER_FILE": "1", "EDGE_PORT": "\(first)", "EDGE_HOST": "127.0.0.1",
+                "PATH": "\(ProcessInfo.processInfo.environment["PATH"] ?? ""):/usr/sbin:/sbin",
+            ],
+            output: folder.appendingPathComponent("edge.log")
+        )
+    }
+
+    func gateway(_ number: Int) -> Program { gateways[number].current }
+
+    /// Starts a gateway again that has ended, and waits until the edge sends connections to it.
+    func restartGateway(_ number: Int) async throws {
+        try startGateway(number)
+        try await waitUntilReady()
+    }
+
+    /// Starts a gateway again that has ended.
+    func startGateway(_ number: Int) throws {
+        let program = try Self.startGateway(
+            number,
+            port: stack.gatewayPorts[number],
+            folder: folder,
+            settings: settings
+        )
+        gateways[number].update { $0 = program }
+    }
+
+    private static func startGateway(
+        _ number: Int,
+        port: Int,
+        folder: URL,
+        settings: [String: String]
+    ) throws -> Program {
+        var settings = settings
+        settings["PORT"] = "\(port)"
+        // Begins with its number, and is another one after each start.
+        settings["GATEWAY_ID"] = "gateway-\(number + 1)-\(UInt32.random(in: .min ... .max))"
+        // A file of its own for each start, so that nothing that was logged is lost.
+        let log = folder.appendingPathComponent("gateway-\(number + 1)-\(UUID().uuidString.prefix(4)).log")
+        return try Program(
+            Repository.programs.appendingPathComponent("gateway").path,
+            ["serve"],
+            environment: settings,
+            output: log
+        )
+    }
+
+    /// Waits until each part says that it is ready, and the edge has seen it.
+    func waitUntilReady() async throws {
+        for port in stack.gatewayPorts + [stack.customerAPIPort, stack.edgePort] {
+            let deadline = ContinuousClock.now + .seconds(60)
+            while (try? await Curl.request("GET", port: port, "/ready"))?.status != 200 {
+                guard ContinuousClock.now < deadline else {
+                    throw EndToEndError("Nothing became ready on port \(port). \(logs())")
+                }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+        }
+    }
+
+    private func logs() -> String {
+        ([customerAPI, edge] + gateways.map(\.current)).map { "\($0.name): \($0.output.suffix(600))" }
+            .joined(separator: "\n")
+    }
+
+    private func stop() async throws {
+        for program in [edge, customerAPI] + gateways.map(\.current) where program.isRunning {
+            try await program.kill()
+        }
+        #expect(stack.logsWithTokens() == [], "No token may be in a log.")
+        try FileManager.default.removeItem(at: folder)
+    }
+}

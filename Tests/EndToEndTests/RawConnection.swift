@@ -1,0 +1,63 @@
+import NIOCore
+import NIOPosix
+
+/// A TCP connection that sends what it is told and keeps what comes back.
+final class RawConnection: Sendable {
+    struct State: Sendable {
+        var received: [UInt8] = []
+        var hasEnded = false
+    }
+
+    private let channel: any Channel
+    let inbox: Watched<State>
+
+    init(to port: Int) async throws {
+        let inbox = Watched(State())
+        self.inbox = inbox
+        channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(Handler(inbox: inbox))
+                }
+            }
+            .connect(host: "127.0.0.1", port: port).get()
+    }
+
+    deinit { channel.close(promise: nil) }
+
+    func send(_ bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+    }
+
+    /// Waits for the server to end the connection, and returns what it said until then.
+    func end(timeout: Duration = .seconds(30)) async throws -> String {
+        try await inbox.wait(for: "the end of a connection", timeout: timeout, describe: { _ in "it is open" }) {
+            state in
+            state.hasEnded ? String(decoding: state.received, as: UTF8.self) : nil
+        }
+    }
+
+    /// Owned by its channel's event loop.
+    private final class Handler: ChannelInboundHandler {
+        typealias InboundIn = ByteBuffer
+
+        private let inbox: Watched<State>
+
+        init(inbox: Watched<State>) {
+            self.inbox = inbox
+        }
+
+        func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+            let bytes = Array(unwrapInboundIn(data).readableBytesView)
+            inbox.update { $0.received += bytes }
+        }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            inbox.update { $0.hasEnded = true }
+        }
+
+        func errorCaught(context: ChannelHandlerContext, error: any Error) {
+            context.close(promise: nil)
+        }
+    }
+}
