@@ -174,7 +174,7 @@ extension Connection {
             case .success(let page?) where mayShow(page):
                 if isCurrent { received(page, of: conversation) }
             case .success:
-                if isCurrent { feeds[conversation] = nil }
+                if isCurrent { drop(conversation) }
             case .failure:
                 if isCurrent { feeds[conversation]?.readingFailed() }
                 // The queue waits too: a command that can't be sent fails at once, and the next would as well.

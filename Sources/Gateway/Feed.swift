@@ -46,6 +46,8 @@ package struct Feed {
     /// The reader's number of the page that was asked for last, and whether it is waiting to ask for one.
     package var page = 0
     package var isQueued = false
+    /// It is somebody else's conversation now; only the position is kept, for the case that it comes back.
+    package private(set) var isParked = false
 
     /// More than this many messages that wait for an own reply are read from the log instead.
     package static let maxAhead = 256
@@ -123,8 +125,21 @@ package struct Feed {
         return .nothing
     }
 
-    /// What comes up to `seq` need not be shown any more.
+    /// Delivers nothing more, whatever is known or under way.
+    package mutating func park() {
+        isParked = true
+        state = .live
+        newest = delivered
+        isStale = false
+        rewindTo = nil
+        own = []
+        ahead = []
+        page = 0
+    }
+
+    /// What comes up to `seq` need not be shown any more; what comes after it is this connection's to have.
     package mutating func skip(to seq: Int) {
+        isParked = false
         if seq > delivered { advance(to: seq, isOwn: true) }
     }
 

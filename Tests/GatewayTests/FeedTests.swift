@@ -222,4 +222,18 @@ struct FeedTests {
         #expect(feed.state == .behind)
         #expect(feed.beginReading() == 7)
     }
+
+    @Test("A parked feed delivers nothing, forgets its page, and goes on from where it was")
+    func parks() {
+        var feed = Feed(generation: 1, base: 0, newest: 9)
+        #expect(feed.beginReading() == 0)
+        feed.park()
+        #expect(feed.state == .live)
+        #expect(!feed.hasGap)
+        #expect(feed.isParked)
+        feed.skip(to: 3)
+        #expect(!feed.isParked)
+        feed.fallBehind()
+        #expect(feed.beginReading() == 3)
+    }
 }
