@@ -55,7 +55,7 @@ let package = Package(
             resources: [
                 "append_message", "change_assignment", "list_conversations", "move_cursors", "publish",
                 "publish_typing",
-                "read_log", "register_agent", "register_customer",
+                "read_log", "register_agent", "register_customer", "tick",
                 "agent_tokens", "count_login_attempt", "create_agent", "issue_agent_token", "issue_customer_token",
                 "read_token", "reserve_identity", "revoke_agent_token", "scan_customers", "settle_identity",
                 "update_agent", "write_customer",

@@ -68,7 +68,7 @@ package struct Configuration: Sendable {
             "This gateway's name; no two that run may share one.",
             default: "8 random hexadecimal digits"
         ) { (1...32).contains($0.utf8.count) && $0.utf8.allSatisfy(Self.isNameByte) },
-        .number("HEARTBEAT_SECONDS", \.heartbeatSeconds, 1...3600, "How long a connection may be idle before a ping."),
+        .number("HEARTBEAT_SECONDS", \.heartbeatSeconds, 1...3600, "How often a connection is pinged; one that stays silent for two periods is closed."),
         .number(
             "DRAIN_TIMEOUT",
             \.drainTimeoutSeconds,

@@ -8,7 +8,6 @@ import ServiceLifecycle
 /// All hubs of this gateway, one for each event loop: starts them, says whether they are ready, drains them.
 package final class GatewayHubs: Service {
     private let hubs: [Hub]
-    private let redisConfiguration: RedisConfiguration
     private let drainTimeout: TimeAmount
     private let logger: Logger
     private let state = NIOLockedValueBox(State())
@@ -29,7 +28,6 @@ package final class GatewayHubs: Service {
         configuration: Configuration,
         logger: Logger
     ) {
-        self.redisConfiguration = redisConfiguration
         self.logger = logger
         drainTimeout = .seconds(Int64(configuration.drainTimeoutSeconds))
         hubs = eventLoopGroup.makeIterator().enumerated().map { index, loop in
@@ -37,6 +35,7 @@ package final class GatewayHubs: Service {
                 eventLoop: loop,
                 mailbox: "\(configuration.gatewayID).\(index)",
                 redis: redis.connection(for: loop),
+                redisConfiguration: redisConfiguration,
                 configuration: configuration,
                 logger: logger
             )
@@ -65,7 +64,7 @@ package final class GatewayHubs: Service {
     package func run() async throws {
         for hub in hubs {
             hub.eventLoop.execute {
-                hub.start(redisConfiguration: self.redisConfiguration) { isSubscribed in
+                hub.start { isSubscribed in
                     self.state.withLockedValue {
                         if isSubscribed { $0.subscribed.insert(hub.mailbox) } else { $0.subscribed.remove(hub.mailbox) }
                     }

@@ -51,6 +51,7 @@ final class Hub: @unchecked Sendable {
         eventLoop: any EventLoop,
         mailbox: String,
         redis: RedisConnection,
+        redisConfiguration: RedisConfiguration,
         configuration: Configuration,
         logger: Logger
     ) {
@@ -65,21 +66,21 @@ final class Hub: @unchecked Sendable {
                 conversationsPerCustomer: configuration.maxConversationsPerCustomer
             )
         )
-        broker = Broker(mailbox: mailbox, logger: logger)
+        broker = Broker(mailbox: mailbox, redis: redis, configuration: redisConfiguration, logger: logger)
         heartbeats = Array(repeating: [], count: max(1, configuration.heartbeatSeconds))
     }
 
     private var onSubscribed: (Bool) -> Void = { _ in }
 
-    func start(redisConfiguration: RedisConfiguration, onSubscribed: @escaping (Bool) -> Void) {
+    func start(onSubscribed: @escaping (Bool) -> Void) {
         self.onSubscribed = onSubscribed
-        broker.start(configuration: redisConfiguration, eventLoop: eventLoop) { [weak self] in self?.handle($0) }
+        broker.start { [weak self] in self?.handle($0) }
         sweeping = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in sweep() }
     }
 
     func stop() -> EventLoopFuture<Void> {
         sweeping?.cancel()
-        return broker.close(on: eventLoop)
+        return broker.close()
     }
 
     // MARK: Connections
@@ -225,6 +226,8 @@ final class Hub: @unchecked Sendable {
                 connection.send(frame)
             }
 
+        case .tick: break
+
         case .revocation(let principal, let tokenHash):
             for connection in (agents[principal] ?? []) + (customers[principal] ?? [])
             where connection.token.hash == tokenHash {
@@ -326,6 +329,7 @@ final class Hub: @unchecked Sendable {
             for number in heartbeats[(now - offset) % heartbeats.count] { connections[number]?.heartbeat() }
         }
         lastSweep = now
+        broker.tick()
 
         for (id, connection) in goneUnsaid.prefix(1000) {
             goneUnsaid[id] = nil

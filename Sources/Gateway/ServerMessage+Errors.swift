@@ -101,7 +101,7 @@ extension ServerMessage {
         case "unauthenticated": "登录已失效，请重新获取令牌。"
         case "rate_limited": "发送过于频繁，请稍后再试。"
         case "limit_reached": "已达到数量上限。"
-        case "store_unavailable": "服务暂时不可用，消息未保存，请稍后重试。"
+        case "store_unavailable": "服务暂时不可用，消息可能未保存，请稍后重试。"
         default: "消息未能处理。"
         }
     }

@@ -23,7 +23,9 @@
 /// | `{p}:sent:DIGEST` | string | `CONVERSATION SEQ` of the message with that sender (an agent's: and conversation) and `clientMessageId` | 24 h |
 /// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
 /// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
-/// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | none |
+/// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | as its lease |
+/// | `{p}:mailbox-customers:MAILBOX` | set | customers that have a route to that mailbox | as its routes |
+/// | `{p}:leases` | hash | mailbox → when its gateway counts as dead (ms), renewed every second | 5 s past its gateway's death |
 /// | `{p}:to:MAILBOX` | pub/sub | what is for the connections of one event loop of one gateway | – |
 ///
 /// Agents are few and live in one partition, ``Partition/ofAgents``:

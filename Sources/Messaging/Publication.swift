@@ -9,6 +9,8 @@ package enum Publication: Sendable, Equatable {
     case receipt(SignalPublication, delivered: Int, read: Int)
     /// A customer or agent came online or went; for one `target` on the other side.
     case presence(of: UniqueID, isAgent: Bool, isOnline: Bool, target: UniqueID)
+    /// The mailbox's count is what it should be by now.
+    case tick
     /// A token of this principal ended before its time.
     case revocation(principal: UniqueID, tokenHash: String)
 
@@ -23,6 +25,7 @@ package enum Publication: Sendable, Equatable {
 
     private init?(kind: UInt8, _ words: inout WordReader) {
         switch kind {
+        case UInt8(ascii: "k"): self = .tick
         case UInt8(ascii: "m"):
             guard let message = MessagePublication(&words) else { return nil }
             self = .message(message)

@@ -31,4 +31,5 @@ enum Scripts {
         name: "list_conversations",
         source: PackageResources.list_conversations_lua
     )
+    static let tick = RedisScript(name: "tick", source: PackageResources.publish_lua + PackageResources.tick_lua)
 }

@@ -97,19 +97,24 @@ final class LogFixture: Sendable {
     ) async throws -> [Publication] {
         let (stream, continuation) = AsyncStream.makeStream(of: Publication?.self)
         let configuration = try RedisConfiguration(url: server.url)
-        let broker = NIOLoopBoundBox.makeBoxSendingValue(
-            Broker(mailbox: mailbox, logger: Logger(label: "test")),
-            eventLoop: loop
-        )
-        loop.execute {
-            broker.value.start(configuration: configuration, eventLoop: self.loop) { event in
+        let redis = self.redis
+        let loop = self.loop
+        let broker = try await loop.submit {
+            let broker = Broker(
+                mailbox: mailbox,
+                redis: redis.connection(for: loop),
+                configuration: configuration,
+                logger: Logger(label: "test")
+            )
+            broker.start { event in
                 switch event {
                 case .publication(let publication): continuation.yield(publication)
                 case .subscribed: continuation.yield(nil)
                 case .gap, .lost: continuation.finish()
                 }
             }
-        }
+            return NIOLoopBound(broker, eventLoop: loop)
+        }.get()
         var seen: [Publication] = []
         for await item in stream {
             if let item {
@@ -120,7 +125,7 @@ final class LogFixture: Sendable {
                 if count == 0 { break }
             }
         }
-        try await loop.flatSubmit { broker.value.close(on: self.loop) }.get()
+        try await loop.flatSubmit { broker.value.close() }.get()
         return seen
     }
 }

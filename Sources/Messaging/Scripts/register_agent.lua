@@ -25,7 +25,10 @@ else
     redis.call('HSET', agents, agent, table.concat(kept, ' '))
 end
 local is_online = #kept > 0
-if list ~= '1' and was_online == is_online then
+if was_online ~= is_online then
+    publish_agent_presence(prefix, agent, is_online, most)
+end
+if list ~= '1' then
     return {}
 end
 
@@ -44,23 +47,10 @@ local function add_row(conversation, waiting)
         }
     end
 end
-local assigned = redis.call('ZRANGE', prefix .. 'assigned:' .. agent, 0, most - 1)
-for _, conversation in ipairs(assigned) do
-    if was_online ~= is_online then
-        local customer = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'customer')
-        if customer then
-            local boxes = {}
-            add_customer(prefix, customer, boxes, true)
-            publish(prefix, boxes, 'p', table.concat({'a', agent, is_online and 1 or 0, customer}, ' '), customer)
-        end
-    end
-    if list == '1' then
-        add_row(conversation, false)
-    end
+for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'assigned:' .. agent, 0, most - 1)) do
+    add_row(conversation, false)
 end
-if list == '1' then
-    for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'waiting', 0, most - 1)) do
-        add_row(conversation, true)
-    end
+for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'waiting', 0, most - 1)) do
+    add_row(conversation, true)
 end
 return rows

@@ -11,11 +11,16 @@ local routes = prefix .. 'routes:' .. customer
 local was_online = redis.call('EXISTS', routes) == 1
 if all == '0' then
     redis.call('HDEL', routes, mailbox)
+    redis.call('SREM', prefix .. 'mailbox-customers:' .. mailbox, customer)
 else
     redis.call('HSET', routes, mailbox, all .. ':' .. full)
+    redis.call('SADD', prefix .. 'mailbox-customers:' .. mailbox, customer)
 end
 local is_online = all ~= '0' or redis.call('EXISTS', routes) == 1
-if list ~= '1' and was_online == is_online then
+if was_online ~= is_online then
+    publish_customer_presence(prefix, customer, is_online)
+end
+if list ~= '1' then
     return {}
 end
 
@@ -24,18 +29,11 @@ for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'customer-conversat
     local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'state', 'assignee', 'generation',
         'survived', 'seq')
     if fields[1] then
-        if fields[1] == 'assigned' and was_online ~= is_online then
-            local boxes = {}
-            add_agent(prefix, fields[2], boxes, true)
-            publish(prefix, boxes, 'p', table.concat({'c', customer, is_online and 1 or 0, fields[2]}, ' '), customer)
-        end
-        if list == '1' then
-            local cursor = redis.call('HGET', prefix .. 'cursors:' .. conversation, customer)
-            rows[#rows + 1] = {
-                conversation, fields[1], fields[2] or '', tonumber(fields[3]), tonumber(fields[4] or 0),
-                tonumber(fields[5] or 0), tonumber(cursor or 0),
-            }
-        end
+        local cursor = redis.call('HGET', prefix .. 'cursors:' .. conversation, customer)
+        rows[#rows + 1] = {
+            conversation, fields[1], fields[2] or '', tonumber(fields[3]), tonumber(fields[4] or 0),
+            tonumber(fields[5] or 0), tonumber(cursor or 0),
+        }
     end
 end
 return rows

@@ -1,0 +1,37 @@
+-- A mailbox's sign of life in one partition, once a second: renews its lease, tells its reader over pub/sub up to which
+-- count it must have received, and takes away what gateways left behind that died.
+--
+-- KEYS[1]  prefix of the partition
+-- ARGV     mailbox, lease in ms, most customers to take away at once from a dead mailbox
+-- Reply    1, or 0 if the mailbox had no lease: it is new, or others may have taken its routes away
+local prefix = KEYS[1]
+local mailbox, lease, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local ends = redis.call('HGET', prefix .. 'leases', mailbox)
+redis.call('HSET', prefix .. 'leases', mailbox, string.format('%.0f', now + lease))
+publish_into(prefix, mailbox, 'k ' .. (redis.call('HGET', prefix .. 'mailbox', mailbox) or '0'))
+
+local leases = redis.call('HGETALL', prefix .. 'leases')
+for i = 1, #leases, 2 do
+    local dead = leases[i]
+    if tonumber(leases[i + 1]) < now and dead ~= mailbox then
+        local held = prefix .. 'mailbox-customers:' .. dead
+        local customers = redis.call('SPOP', held, most)
+        for _, customer in ipairs(customers) do
+            local routes = prefix .. 'routes:' .. customer
+            if redis.call('HDEL', routes, dead) == 1 and redis.call('EXISTS', routes) == 0 then
+                publish_customer_presence(prefix, customer, false)
+            end
+        end
+        for _, agent in ipairs(remove_from_agents(prefix, dead)) do
+            publish_agent_presence(prefix, agent, false, most)
+        end
+        if #customers < most then
+            redis.call('HDEL', prefix .. 'leases', dead)
+            redis.call('HDEL', prefix .. 'mailbox', dead)
+        end
+    end
+end
+return ends and tonumber(ends) >= now and 1 or 0
