@@ -83,6 +83,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         self.socket = socket
         hub.add(self)
         register()
+        // A revocation since the handshake was not published here: nobody knew of this connection.
+        hub.closeRevoked(of: [self])
     }
 
     func received(text: ByteBuffer) {
@@ -145,8 +147,13 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
 
     func disconnected() {
         guard socket != nil else { return }
+        // What the client said before it closed is stored, although nobody is there to take the answer. Where we have
+        // closed for a reason of ours, `isClosing` was set before, and it is not.
+        let unhandled = isClosing ? [] : waiting
+        waiting = []
         socket = nil
         isClosing = true
+        for text in unhandled { handle(text) }
         for (conversation, feed) in feeds where feed.acknowledged > feed.persisted {
             hub.log.moveCursor(of: principal, in: conversation, to: feed.acknowledged, read: false) { _ in }
         }
