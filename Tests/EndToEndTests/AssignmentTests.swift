@@ -148,6 +148,15 @@ struct AssignmentTests {
             let error = try await socket.next("an error for \(frame)") { $0.type == "error" }
             #expect(["not_found", "forbidden"].contains(error.json["code"].string), "\(error.text)")
         }
+        for path in ["", "/messages"] {
+            let answer = try await stack.request(
+                "GET",
+                "/api/v1/conversations/\(pair.conversation)\(path)",
+                token: stranger.token
+            )
+            #expect(answer.status == 403)
+            #expect(answer.error["code"] == .string("forbidden"))
+        }
         // These two have no answer, and no effect.
         for type in ["read", "ack"] {
             try await socket.send(#"{"type":"\#(type)","conversationId":"\#(pair.conversation)","seq":2}"#)

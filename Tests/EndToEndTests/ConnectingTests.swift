@@ -25,7 +25,7 @@ struct ConnectingTests {
         #expect(!page.output.contains("❌"))
     }
 
-    /// The hook runs in Chromium with Debian's React 18; esbuild only takes its types off and puts the modules together.
+    /// The hook runs in Chromium with Debian's React 18; esbuild only takes its types off and joins the modules.
     @Test("The guide's React hook shows that it is connected, the answers, and that it is not connected any more")
     func reactHook() async throws {
         let stack = try await Stack.shared()

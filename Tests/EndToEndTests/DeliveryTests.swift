@@ -85,6 +85,19 @@ struct DeliveryTests {
         for text in ["甲", "乙"] { #expect(try await back.next(text).content == text) }
     }
 
+    @Test("Everything that a client said before it closed arrives, however much it said at once")
+    func burstAndClose() async throws {
+        let stack = try await Stack.shared()
+        let pair = try await stack.conversation(customerOn: 0, agentOn: 1)
+        let frames = (0..<1000).flatMap { WebSocketClient.frame(.text, Array(#"{"content":"再见 \#($0)"}"#.utf8)) }
+        try await pair.customerSocket.send(bytes: frames + WebSocketClient.frame(.close, [0x03, 0xE8]))
+        #expect(try await pair.customerSocket.closing().code == 1000)
+        for number in 0..<1000 {
+            let message = try await pair.agentSocket.next("再见 \(number)") { $0.conversation == pair.conversation }
+            #expect(message.content == "再见 \(number)")
+        }
+    }
+
     @Test("In the full dialect ack, history, resume and typing do what they say")
     func fullDialect() async throws {
         let stack = try await Stack.shared()

@@ -129,7 +129,8 @@ final class DirectStack: Sendable {
         for port in stack.gatewayPorts + [stack.customerAPIPort, stack.edgePort] {
             let deadline = ContinuousClock.now + .seconds(60)
             while (try? await Curl.request("GET", port: port, "/ready"))?.status != 200 {
-                guard ContinuousClock.now < deadline else {
+                let areRunning = ([customerAPI, edge] + gateways.map(\.current)).allSatisfy(\.isRunning)
+                guard areRunning, ContinuousClock.now < deadline else {
                     throw EndToEndError("Nothing became ready on port \(port). \(logs())")
                 }
                 try await Task.sleep(for: .milliseconds(50))

@@ -2,8 +2,8 @@ import Foundation
 
 /// The access guide as it is published, and the sample code in it.
 ///
-/// Tests run the guide's own samples, so these are cut out of its text when they are needed and cannot drift from it. Only
-/// the address is another one, and a token where the guide shows a made-up one.
+/// Tests run the guide's own samples, so these are cut out of its text when they are needed and cannot drift from it.
+/// Only the address is another one, and a token where the guide shows a made-up one.
 struct GuideText {
     private let lines: [Substring]
 
@@ -59,5 +59,11 @@ extension String {
 enum Repository {
     static let endToEndTests = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     static let root = endToEndTests.deletingLastPathComponent().deletingLastPathComponent()
-    static let programs = root.appendingPathComponent(".build/release")
+    /// The folder with the programs: the one that the test bundle is in, as both are built together.
+    static let programs: URL = {
+        let bundle = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
+        let folder = URL(fileURLWithPath: bundle).deletingLastPathComponent()
+        let isBuilt = FileManager.default.isExecutableFile(atPath: folder.appendingPathComponent("gateway").path)
+        return isBuilt ? folder : root.appendingPathComponent(".build/release")
+    }()
 }

@@ -41,11 +41,12 @@ struct MessageTests {
         )
         try await page.line(containing: "open")
         try page.run(sample)
-        let plain = try await pair.agentSocket.next("the first") { $0.content == "我想咨询产品价格" }
-        #expect(plain.conversation == pair.conversation)
+        let plain = try await pair.agentSocket.next("the first") { $0.conversation == pair.conversation }
+        #expect(plain.content == "我想咨询产品价格")
         #expect(plain.json["metadata"] == .null)
         #expect(plain.json["senderId"] == .string(pair.customer.id))
-        let order = try await pair.agentSocket.next("the second") { $0.content == "这是我的订单号" }
+        let order = try await pair.agentSocket.next("the second") { $0.conversation == pair.conversation }
+        #expect(order.content == "这是我的订单号")
         #expect(order.text.contains(#""metadata":{"orderId":"ORDER-12345","orderStatus":"pending"}"#))
         #expect(try #require(order.json["seq"].int) == #require(plain.json["seq"].int) + 1)
     }

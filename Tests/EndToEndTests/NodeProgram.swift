@@ -1,6 +1,6 @@
 import Foundation
 
-/// JavaScript of the guide, running in Node with the things that a browser would bring, and told what to do from outside.
+/// JavaScript of the guide, running in Node with what a browser would bring, and told what to do from outside.
 ///
 /// The program is the sample as it is, then a loop that evaluates each line of its input in the sample's own scope: so
 /// a test can call the sample's functions as the page around it would.

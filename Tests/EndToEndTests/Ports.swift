@@ -3,8 +3,8 @@ import Synchronization
 
 /// Loopback ports for a system under test.
 ///
-/// Below the range from which Linux takes the local ports of outgoing connections (32768 on), so that no connection of a
-/// test running beside takes one between the choice and its use.
+/// Below the range from which Linux takes the local ports of outgoing connections (32768 on), so that no connection of
+/// a test running beside takes one between the choice and its use.
 enum Ports {
     private static let first = 20_000
     private static let blocks = 750

@@ -4,8 +4,8 @@ import RedisFixture
 /// A program started by a test. It dies with the test process.
 ///
 /// Standard output and standard error go to one file.
-// @unchecked: `process` is set up before `init` returns; after that only its thread-safe parts are used (`processIdentifier`,
-// `isRunning`, and the input's file handle, each write of which is one system call).
+// @unchecked: `process` is set up before `init` returns; after that only its thread-safe parts are used
+// (`processIdentifier`, `isRunning`, and the input's file handle, each write of which is one system call).
 final class Program: @unchecked Sendable {
     let name: String
     let outputFile: URL
@@ -17,7 +17,7 @@ final class Program: @unchecked Sendable {
     ///   - program: a path, or a name to look for in PATH.
     ///   - environment: added to this process's own.
     ///   - output: a new temporary file if `nil`.
-    ///   - deathSignal: what it gets when the test process ends. `deploy/run` gets TERM, to take its own children along.
+    ///   - deathSignal: what it gets when the test process ends: TERM for `deploy/run`, to take its children along.
     init(
         _ program: String,
         _ arguments: [String] = [],

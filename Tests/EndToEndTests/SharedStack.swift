@@ -2,8 +2,8 @@ import Foundation
 import Synchronization
 
 extension Stack {
-    /// The system that most suites share, with two gateways: started by `deploy/run`, as users start it, when the first test
-    /// asks for it, and stopped when the test process ends. Then its logs are searched for tokens, too.
+    /// The system that most suites share, with two gateways: started by `deploy/run`, as users start it, when the first
+    /// test asks for it, and stopped when the test process ends. Then its logs are searched for tokens, too.
     static func shared() async throws -> Stack { try await SharedStack.task.value }
 }
 

@@ -227,7 +227,7 @@ final class Stack: Sendable {
         let files = (try? FileManager.default.contentsOfDirectory(at: logFolder, includingPropertiesForKeys: nil)) ?? []
         return files.filter { file in
             let text = String(decoding: (try? Data(contentsOf: file)) ?? Data(), as: UTF8.self).lowercased()
-            // A token has 36 characters between other signs, so that a word list finds it faster than a search for each.
+            // A token is a word of 36 characters: a list of the words finds all faster than a search for each.
             let words = Set(text.split { !$0.isHexDigit && $0 != "-" }.map { String($0.suffix(36)) })
             return secrets.contains { words.contains($0.lowercased()) }
         }.map(\.lastPathComponent)

@@ -2,8 +2,8 @@ import Synchronization
 
 /// Something that changes as events arrive, and a way to wait for it to become what a test expects.
 ///
-/// Waiters are tried in their order after each change, each with the state as the one before left it, so that two that take
-/// from a queue never take the same element.
+/// Waiters are tried in their order after each change, each with the state as the one before left it, so that two that
+/// take from a queue never take the same element.
 final class Watched<State: Sendable>: Sendable {
     private struct Waiter {
         let number: Int

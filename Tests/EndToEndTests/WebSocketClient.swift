@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// A WebSocket client for tests: it speaks correctly unless told otherwise, and keeps what arrives until a test asks for it.
+/// A WebSocket client for tests: speaks correctly unless told otherwise, and keeps what arrives until a test asks for it.
 final class WebSocketClient: Sendable {
     enum Dialect { case guide, full }
     /// Where the token goes in the handshake.
