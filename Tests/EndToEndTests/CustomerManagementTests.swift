@@ -3,8 +3,8 @@ import Testing
 
 /// The guide's section 客户管理 API, Customer Management API: its requests, as they are printed.
 ///
-/// The requests are read from the guide's text, with a WeChat identity of the test's own, as the guide's would be taken by
-/// another run.
+/// The requests are read from the guide's text, with a WeChat identity of the test's own, as the guide's would be taken
+/// by another run.
 @Suite("Customer Management API")
 struct CustomerManagementTests {
     @Test("The guide's requests list, read, create and change a customer and get a token for them")

@@ -5,7 +5,7 @@ import Testing
 @Suite("Frequently Asked Questions")
 struct FAQTests {
     @Test(
-        "Q2: a token ends after TOKEN_TTL; its sockets are closed with 4005, REST and handshakes answer 401, a new one works"
+        "Q2: a token ends after TOKEN_TTL: its sockets are closed with 4005, REST and handshakes answer 401"
     )
     func tokensEnd() async throws {
         let stack = try await Stack.shared()
@@ -97,7 +97,8 @@ struct FAQTests {
         let sample = try GuideText().sample(under: "Q6: 如何实现断线重连？", in: "javascript").on(stack)
         let page = try NodeProgram(
             sample
-                + "\nconst first = connectWithRetry('\(pair.customer.token)');\nfirst.onopen = () => console.log('open');",
+                + "\nconst first = connectWithRetry('\(pair.customer.token)');"
+                + "first.onopen = () => console.log('open');",
             prelude: "websocket.js"
         )
         try await page.line(containing: "open")

@@ -4,7 +4,7 @@ import Testing
 /// Clients that mean harm, or are broken, while others talk: the programs stay up and the others notice nothing.
 @Suite("Hostile clients")
 struct HostileClientTests {
-    /// Runs `attack` while a pair talks on the gateways that are attacked, and checks that all it said arrived in order.
+    /// Runs `attack` while a pair talks on the attacked gateways, and checks that all it said arrived in order.
     private func whilePairTalks(_ stack: Stack, _ attack: () async throws -> Void) async throws {
         let pair = try await stack.conversation(customerOn: 0, agentOn: 1)
         let isOver = Watched(false)

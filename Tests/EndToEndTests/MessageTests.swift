@@ -11,7 +11,8 @@ struct MessageTests {
         let printed = try JSON(parsing: try GuideText().sample(under: "服务端返回消息", in: "json"))
 
         try await pair.agentSocket.send(
-            #"{"conversationId":"\#(pair.conversation)","senderId":"agent-id","content":"客服回复内容","metadata":{"a":[1,"二"]}}"#
+            #"{"conversationId":"\#(pair.conversation)","senderId":"agent-id","content":"客服回复内容","#
+                + #""metadata":{"a":[1,"二"]}}"#
         )
         let frame = try await pair.customerSocket.next("the answer") { $0.content == "客服回复内容" }
         #expect(printed.keys.isSubset(of: frame.json.keys))

@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// A WebSocket client for tests: speaks correctly unless told otherwise, and keeps what arrives until a test asks for it.
+/// A WebSocket client for tests: speaks correctly unless told otherwise, and keeps what arrives until it is asked for.
 final class WebSocketClient: Sendable {
     enum Dialect { case guide, full }
     /// Where the token goes in the handshake.
@@ -177,7 +177,7 @@ final class WebSocketClient: Sendable {
     private static func describe(_ state: State) -> String {
         let last = state.texts.suffix(5).map(\.text).joined(separator: "\n")
         return
-            "closing \(String(describing: state.closing)), \(state.texts.count) texts unread, the last of them:\n\(last)"
+            "closing \(String(describing: state.closing)), \(state.texts.count) texts unread, the last:\n\(last)"
     }
 
     // MARK: Ending
