@@ -57,8 +57,8 @@ let package = Package(
                 "publish_typing",
                 "read_log", "register_agent", "register_customer", "tick",
                 "agent_tokens", "count_login_attempt", "create_agent", "issue_agent_token", "issue_customer_token",
-                "read_token", "reserve_identity", "revoke_agent_token", "scan_customers", "settle_identity",
-                "update_agent", "write_customer",
+                "read_token", "reserve_identity", "revoke_agent_token", "revoke_tokens", "scan_customers",
+                "settle_identity", "update_agent", "write_customer",
             ].map { .embedInCode("Scripts/\($0).lua") },
             swiftSettings: strict
         ),

@@ -55,7 +55,7 @@ struct APIBoundary: RouterMiddleware {
         Response(
             status: .noContent,
             headers: [
-                .accessControlAllowMethods: "GET, POST, PUT, OPTIONS",
+                .accessControlAllowMethods: "GET, POST, PUT, DELETE, OPTIONS",
                 .accessControlAllowHeaders: "Authorization, Content-Type",
                 // A day; browsers cut it down to what they allow.
                 .accessControlMaxAge: "86400",

@@ -44,7 +44,8 @@ struct AgentLoginRoute: Sendable {
     }
 }
 
-/// `POST /agents/logout` and `GET /agents/me`: for the agent whose token it is.
+/// `POST /agents/logout` and `GET /agents/me`: for the agent whose token it is. `DELETE /agents/{id}/tokens`: for that
+/// agent and for admins.
 struct AgentSessionRoutes: Sendable {
     let agents: AgentStore
     let tokens: TokenStore
@@ -54,6 +55,18 @@ struct AgentSessionRoutes: Sendable {
             let agent = try context.agent()
             try await tokens.revokeAgentToken(agent.tokenHash, of: agent.id)
             return APIResponse.success(json: "null".utf8)
+        }
+        group.delete("agents/:id/tokens") { _, context in
+            let agent = try context.agent()
+            let id = try context.id(of: "agent")
+            guard agent.role == .admin || agent.id == id else {
+                throw APIError(
+                    .forbidden,
+                    "forbidden",
+                    "Only an admin, or the agent whose tokens these are, may do this."
+                )
+            }
+            return try APIResponse.success(RevocationJSON(revoked: try await tokens.revokeTokens(ofAgent: id)))
         }
         group.get("agents/me") { _, context in
             try APIResponse.success(AgentJSON(try await agents.agent(try context.agent().id)))

@@ -1,7 +1,7 @@
 import Hummingbird
 import Messaging
 
-/// `/customers`: list, read, create, change, and a token for one. For agents of any role.
+/// `/customers`: list, read, create, change, a token for one, and the end of all of one's tokens. For agents of any role.
 ///
 /// Source: access guide, "Customer Management API".
 struct CustomerRoutes: Sendable {
@@ -11,7 +11,10 @@ struct CustomerRoutes: Sendable {
 
     func add(to group: RouterGroup<APIContext>) {
         group.get("customers") { request, _ in
-            let query = try QueryParameters(of: request)
+            let query = try QueryParameters(
+                of: request,
+                known: ["name", "channel", "active", "tag"] + QueryParameters.pagingNames
+            )
             let filter = CustomerFilter(
                 name: try query.text("name"),
                 channel: try query.text("channel").map { try TextRules.channel($0, field: "channel") },
@@ -42,7 +45,17 @@ struct CustomerRoutes: Sendable {
             let issued = try await tokens.issueToken(for: try context.id(of: "customer"))
             return try APIResponse.success(CustomerTokenJSON(issued))
         }
+        group.delete("customers/:id/tokens") { _, context in
+            let revoked = try await tokens.revokeTokens(ofCustomer: try context.id(of: "customer"))
+            return try APIResponse.success(RevocationJSON(revoked: revoked))
+        }
     }
+}
+
+/// What a revocation is answered with.
+struct RevocationJSON: Encodable {
+    /// Live tokens that ended.
+    let revoked: Int
 }
 
 /// One page of a listing.

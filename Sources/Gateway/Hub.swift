@@ -24,7 +24,7 @@ final class Hub: @unchecked Sendable {
 
     /// Connections by the second of the heartbeat period in which they get theirs.
     private var heartbeats: [Set<Int>]
-    /// Connections by the second (since 1970) in which their token ends.
+    /// Connections by the second (since 1970) in which their token ends. A sweep sets the time for those of the next one.
     private var expiries: [Int: Set<Int>] = [:]
     private var sweeping: RepeatedTask?
     private var isDraining = false
@@ -98,8 +98,8 @@ final class Hub: @unchecked Sendable {
             customers[connection.principal.id, default: []].append(connection)
         }
         heartbeats[connection.number % heartbeats.count].insert(connection.number)
-        // A token that ended during the handshake ends in the next sweep.
-        connection.expirySecond = max(second(of: connection), lastSweep + 1)
+        // A token that ended during the handshake, or is about to, ends in the next sweep.
+        connection.expirySecond = max(second(of: connection), lastSweep + 2)
         expiries[connection.expirySecond, default: []].insert(connection.number)
         // Its handshake was under way when the draining began.
         if isDraining { drain(connection) }
@@ -133,10 +133,7 @@ final class Hub: @unchecked Sendable {
         }
     }
 
-    private func second(of connection: Connection) -> Int {
-        // Rounded up: never before its time.
-        (connection.token.expiresAt.milliseconds + 999) / 1000
-    }
+    private func second(of connection: Connection) -> Int { connection.token.expiresAt.milliseconds / 1000 }
 
     /// Writes how many connections of this principal are here; `completion` is called once per partition.
     func register(
@@ -180,10 +177,12 @@ final class Hub: @unchecked Sendable {
             where connection.principal.isAgent || connection.principal.id.partition == partition {
                 connection.register(partition)
             }
+            closeRevoked(of: connections.values.filter { $0.tokenPartition == partition })
         case .subscribed:
             logger.info("The mailbox is subscribed", metadata: ["mailbox": "\(mailbox)"])
             onSubscribed(true)
             for connection in connections.values { connection.register() }
+            closeRevoked(of: connections.values)
         case .lost:
             onSubscribed(false)
             logger.warning("The mailbox's subscription was lost", metadata: ["mailbox": "\(mailbox)"])
@@ -229,9 +228,11 @@ final class Hub: @unchecked Sendable {
         case .tick: break
 
         case .revocation(let principal, let tokenHash):
-            for connection in (agents[principal] ?? []) + (customers[principal] ?? [])
-            where connection.token.hash == tokenHash {
-                connection.close(.revoked)
+            let here = (agents[principal] ?? []) + (customers[principal] ?? [])
+            if tokenHash == Publication.allTokens {
+                closeRevoked(of: here, areSuspect: true)
+            } else {
+                for connection in here where connection.token.hash == tokenHash { connection.close(.revoked) }
             }
         }
     }
@@ -318,12 +319,13 @@ final class Hub: @unchecked Sendable {
 
     /// Once a second: heartbeats, ended tokens, readers that are too slow, gaps that lasted.
     private func sweep() {
-        let now = Timestamp.now.milliseconds / 1000
+        let milliseconds = Timestamp.now.milliseconds
+        let now = milliseconds / 1000
         // The clock may have been set, or the loop held up: no second is left out, and none comes twice.
         let missed = max(0, now - lastSweep)
-        let ended = missed <= 60 ? (0..<missed).map { now - $0 } : expiries.keys.filter { $0 <= now }
-        for second in ended {
-            for number in expiries[second] ?? [] { connections[number]?.close(.expired) }
+        let ending = missed <= 60 ? (0..<missed).map { now + 1 - $0 } : expiries.keys.filter { $0 <= now + 1 }
+        for second in ending {
+            for number in expiries[second] ?? [] { endInTime(number, at: milliseconds) }
         }
         for offset in 0..<min(missed, heartbeats.count) {
             for number in heartbeats[(now - offset) % heartbeats.count] { connections[number]?.heartbeat() }
@@ -346,6 +348,14 @@ final class Hub: @unchecked Sendable {
             } else {
                 connection.repair()
             }
+        }
+    }
+
+    /// Closes a connection when its token's time is over, neither before nor a second later.
+    private func endInTime(_ number: Int, at now: Int) {
+        guard let expiry = connections[number]?.token.expiresAt.milliseconds else { return }
+        eventLoop.scheduleTask(in: .milliseconds(Int64(max(0, expiry - now)))) { [self] in
+            connections[number]?.close(.expired)
         }
     }
 

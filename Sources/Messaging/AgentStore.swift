@@ -140,7 +140,9 @@ package struct AgentStore: Sendable {
             command.append(field)
             command.append(value)
         }
-        let reply = try await redis.answer(to: command).array ?? []
+        let endsTokens = changes.passwordHash != nil || changes.active == false
+        let answer = try await endsTokens ? redis.lastingAnswer(to: command) : redis.answer(to: command)
+        let reply = answer.array ?? []
         switch reply.first?.string {
         case "updated": return try Self.agent(in: reply, id)
         case "unknown": throw .noAgent(id)

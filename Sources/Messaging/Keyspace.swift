@@ -8,7 +8,7 @@
 /// | --- | --- | --- | --- |
 /// | `layout` | string | the number of partitions, set once | none |
 /// | `{p}:identity:CHANNEL:CHANNELID` | string | the id of the customer who has that channel identity, or `ID@MS`: reserved for ID at MS by a creation under way | none |
-/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to | none |
+/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to; `tokensRevokedAt` | none |
 /// | `{p}:customers` | zset | customer ids by `lastInteractionAt` (ms) | none |
 /// | `{p}:token:HASH` | hash | `kind` (`customer` or `agent`), `id`, `channel` (customers), `issuedAt`, `expiresAt`; HASH = SHA-256 of the token, hex | `PEXPIREAT` expiry |
 /// | `{p}:customer-tokens:ID` | zset | that customer's live token hashes by expiry (ms) | as its last token |

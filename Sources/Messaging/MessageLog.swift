@@ -7,7 +7,7 @@ package import NIOCore
 /// Owner: the event loop of its `RedisConnection`. Every method must be called there and completes there, without a task
 /// or a hop; commands of one turn of the loop leave in one write, in the order of the calls.
 package struct MessageLog {
-    private let redis: RedisConnection
+    let redis: RedisConnection
     private let limits: Limits
 
     package struct Limits: Sendable {

@@ -11,8 +11,10 @@ package enum Publication: Sendable, Equatable {
     case presence(of: UniqueID, isAgent: Bool, isOnline: Bool, target: UniqueID)
     /// The mailbox's count is what it should be by now.
     case tick
-    /// A token of this principal ended before its time.
+    /// A token of this principal ended before its time, or with ``allTokens`` as its hash all of them.
     case revocation(principal: UniqueID, tokenHash: String)
+
+    package static let allTokens = "*"
 
     /// Reads `KIND COUNT REST`: what the scripts of ``Keyspace``'s `{p}:to:MAILBOX` publish.
     ///

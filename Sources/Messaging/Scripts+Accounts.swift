@@ -1,6 +1,7 @@
 import Hiredis
 
-/// The scripts of customers, agents and tokens. Those that end an agent's tokens begin with `agent_tokens.lua`.
+/// The scripts of customers, agents and tokens. Those that end one token of an agent
+/// after the other begin with `agent_tokens.lua`.
 extension Scripts {
     static let issueCustomerToken = RedisScript(
         name: "issue_customer_token",
@@ -24,6 +25,10 @@ extension Scripts {
     static let revokeAgentToken = RedisScript(
         name: "revoke_agent_token",
         source: PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua
+    )
+    static let revokeTokens = RedisScript(
+        name: "revoke_tokens",
+        source: PackageResources.publish_lua + PackageResources.revoke_tokens_lua
     )
     static let countLoginAttempt = RedisScript(
         name: "count_login_attempt",

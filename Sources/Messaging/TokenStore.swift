@@ -2,7 +2,7 @@ package import Hiredis
 
 /// Tokens in Redis: only their hashes, each with whom it stands for, gone when it expires.
 package struct TokenStore: Sendable {
-    private let redis: RedisClient
+    let redis: RedisClient
     private let claims: IdentityClaims
     private let lifetime: Duration
 
@@ -180,16 +180,6 @@ extension TokenStore {
             return (token, Timestamp(milliseconds: expiry))
         }
         throw .noAgent(agent)
-    }
-
-    /// Ends an agent's token and closes the connections that were opened with it, on every gateway.
-    ///
-    /// - Parameter hash: ``Token/hash``. A token that ended already is no error.
-    package func revokeAgentToken(_ hash: String, of agent: UniqueID) async throws(MessagingError) {
-        var command = RedisCommand(evaluating: Scripts.revokeAgentToken, keys: [Keyspace.prefix(.ofAgents)])
-        command.append(agent.description)
-        command.append(hash)
-        _ = try await redis.answer(to: command)
     }
 }
 

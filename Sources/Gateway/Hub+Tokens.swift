@@ -1,0 +1,45 @@
+import Messaging
+import NIOCore
+
+/// Tokens that ended before their time.
+extension Hub {
+    /// How long to wait before Redis is asked again.
+    private static let tokenCheckPause = TimeAmount.seconds(1)
+
+    /// Closes those of `connections` whose token Redis no longer has.
+    ///
+    /// All of a principal's tokens were revoked, or a publication that would have said so may be lost. Redis is asked,
+    /// because a token that was issued since the revocation must live.
+    ///
+    /// - Parameter areSuspect: whether to close them also if Redis gives no answer; otherwise it is asked again.
+    func closeRevoked(of connections: some Sequence<Connection>, areSuspect: Bool = false) {
+        for (partition, connections) in Dictionary(grouping: connections, by: \.tokenPartition) {
+            log.findDeadTokens(connections.map(\.token.hash), in: partition) { [self] result in
+                switch result {
+                case .success(let hashes):
+                    let dead = Set(hashes)
+                    for connection in connections where dead.contains(connection.token.hash) {
+                        connection.tokenVanished()
+                    }
+                case .failure where areSuspect:
+                    for connection in connections { connection.close(.revoked) }
+                case .failure:
+                    eventLoop.scheduleTask(in: Self.tokenCheckPause) { [self] in
+                        closeRevoked(of: connections.filter { $0.socket != nil })
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension Connection {
+    /// Where the token's record is.
+    var tokenPartition: Partition { principal.isAgent ? .ofAgents : principal.id.partition }
+
+    /// Redis does not have the token's record: it was revoked, or its time is over by Redis's clock.
+    fileprivate func tokenVanished() {
+        let hasTime = token.expiresAt.milliseconds > Timestamp.now.milliseconds + 1000
+        close(hasTime ? .revoked : .expired)
+    }
+}

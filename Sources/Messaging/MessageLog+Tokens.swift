@@ -1,0 +1,35 @@
+package import Hiredis
+
+extension MessageLog {
+    /// Finds out which tokens Redis no longer has: revoked, or expired by its clock.
+    ///
+    /// For connections that may have missed a revocation's publication.
+    ///
+    /// - Parameters:
+    ///   - hashes: ``Token/hash`` of each.
+    ///   - partition: where their records are.
+    /// - Returns: Through `completion`, which is called once: the hashes without a record, in no particular order.
+    ///   ``MessagingError`` `.storeUnavailable` when not all could be looked up.
+    /// - Complexity: One round trip, one short command for each token.
+    package func findDeadTokens(
+        _ hashes: [String],
+        in partition: Partition,
+        _ completion: @escaping Completion<[String]>
+    ) {
+        guard !hashes.isEmpty else { return completion(.success([])) }
+        var dead: [String] = []
+        var failure: RedisError?
+        var missing = hashes.count
+        for hash in hashes {
+            redis.send(RedisCommand("EXISTS", Keyspace.token(hash, in: partition))) { result in
+                switch result {
+                case .success(.integer(0)): dead.append(hash)
+                case .success: break
+                case .failure(let error): failure = error
+                }
+                missing -= 1
+                if missing == 0 { completion(failure.map { .failure(MessagingError($0)) } ?? .success(dead)) }
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+package import Hiredis
+
+/// Ending tokens before their time.
+///
+/// Each of these closes the connections that were opened with the tokens, on every gateway, and lasts over a failover: see
+/// ``MessagingError`` `.storeUnavailable` below.
+extension TokenStore {
+    /// Ends an agent's token.
+    ///
+    /// - Parameter hash: ``Token/hash``. A token that ended already is no error.
+    /// - Throws: ``MessagingError`` `.storeUnavailable`; the token may have ended nevertheless.
+    package func revokeAgentToken(_ hash: String, of agent: UniqueID) async throws(MessagingError) {
+        var command = RedisCommand(evaluating: Scripts.revokeAgentToken, keys: [Keyspace.prefix(.ofAgents)])
+        command.append(agent.description)
+        command.append(hash)
+        _ = try await redis.lastingAnswer(to: command)
+    }
+
+    /// Ends all tokens of a customer.
+    ///
+    /// - Returns: How many live ones there were.
+    /// - Throws: ``MessagingError`` `.notFound`; `.storeUnavailable`: Redis gave no answer, or has the revocation and no
+    ///   replica confirmed it within 1 s. Repeat it.
+    package func revokeTokens(ofCustomer customer: UniqueID) async throws(MessagingError) -> Int {
+        guard let revoked = try await revoke("customer", customer, in: customer.partition) else {
+            throw .noCustomer(customer)
+        }
+        return revoked
+    }
+
+    /// Ends all tokens of an agent.
+    ///
+    /// - Returns: How many live ones there were.
+    /// - Throws: As ``revokeTokens(ofCustomer:)``.
+    package func revokeTokens(ofAgent agent: UniqueID) async throws(MessagingError) -> Int {
+        guard let revoked = try await revoke("agent", agent, in: .ofAgents) else { throw .noAgent(agent) }
+        return revoked
+    }
+
+    private func revoke(_ kind: String, _ id: UniqueID, in partition: Partition) async throws(MessagingError) -> Int? {
+        var command = RedisCommand(evaluating: Scripts.revokeTokens, keys: [Keyspace.prefix(partition)])
+        command.append(kind)
+        command.append(id.description)
+        guard let revoked = try await redis.lastingAnswer(to: command).int else {
+            throw .unexpectedReply(to: Scripts.revokeTokens.name)
+        }
+        return revoked < 0 ? nil : revoked
+    }
+}

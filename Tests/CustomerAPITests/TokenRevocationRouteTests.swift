@@ -1,0 +1,57 @@
+import Messaging
+import Testing
+
+@Suite("DELETE …/tokens")
+struct TokenRevocationRouteTests {
+    @Test("Any agent ends all tokens of a customer")
+    func customer() async throws {
+        try await TestAPI.run { api in
+            let ann = try await api.agentToken("ann")
+            let issued = try await api.customerToken()
+            _ = try await api.customerToken()
+            let path = "/api/v1/customers/\(issued.data["customerId"].text)/tokens"
+            let answer = try await api.call("DELETE", path, token: ann)
+            #expect(answer.status == 200)
+            #expect(answer.data.fieldNames == ["revoked"])
+            #expect(answer.data["revoked"] == 2)
+            #expect(try await api.call("DELETE", path, token: ann).data["revoked"] == 0)
+
+            let unknown = try await api.call(
+                "DELETE",
+                "/api/v1/customers/\(UniqueID(in: .ofAgents))/tokens",
+                token: ann
+            )
+            #expect(unknown.status == 404)
+            #expect(unknown.code == "not_found")
+            let customer = try await api.customerToken().data["token"].text
+            #expect(try await api.call("DELETE", path, token: customer).status == 403)
+            #expect(try await api.call("DELETE", path).status == 401)
+        }
+    }
+
+    @Test("An agent ends its own tokens, an admin anybody's, another agent nobody's")
+    func agent() async throws {
+        try await TestAPI.run { api in
+            let root = try await api.agentToken("root", role: .admin)
+            let ann = try await api.agentToken("ann")
+            let bob = try await api.agentToken("bob")
+            let annID = try await api.call("GET", "/api/v1/agents/me", token: ann).data["id"].text
+            let path = "/api/v1/agents/\(annID)/tokens"
+
+            let refused = try await api.call("DELETE", path, token: bob)
+            #expect(refused.status == 403)
+            #expect(refused.code == "forbidden")
+            #expect(try await api.call("GET", "/api/v1/agents/me", token: ann).status == 200)
+
+            _ = try await api.agentToken("ann")
+            #expect(try await api.call("DELETE", path, token: ann).data["revoked"] == 2)
+            #expect(try await api.call("GET", "/api/v1/agents/me", token: ann).status == 401)
+
+            let second = try await api.agentToken("ann")
+            #expect(try await api.call("DELETE", path, token: root).data["revoked"] == 1)
+            #expect(try await api.call("GET", "/api/v1/agents/me", token: second).status == 401)
+            let unknown = try await api.call("DELETE", "/api/v1/agents/\(UniqueID(in: .ofAgents))/tokens", token: root)
+            #expect(unknown.status == 404)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+import Hiredis
+import Messaging
+import NIOCore
+import RedisFixture
+import Testing
+
+@Suite("A token that ends closes the sockets that were opened with it")
+struct TokenEndTests {
+    private func identity(_ name: String) -> ChannelIdentity { ChannelIdentity(channel: .web, channelID: name) }
+
+    private func connect(_ running: RunningGateway, _ token: Token) async throws -> SocketClient {
+        let client = try await running.connect(token, "chat.v2")
+        _ = try await client.next(containing: #""type":"welcome""#)
+        return client
+    }
+
+    @Test("Revoking a customer's tokens closes all of its sockets with 4004; others stay, and a new token is let in")
+    func customer() async throws {
+        try await RunningGateway.run { running in
+            let first = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let second = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let other = try await running.tokens.issueToken(named: "Two", for: identity("two"))
+            let here = try await connect(running, first.token)
+            let there = try await connect(running, second.token)
+            let bystander = try await connect(running, other.token)
+            #expect(try await running.tokens.revokeTokens(ofCustomer: first.customer) == 2)
+            #expect(try await here.closeCode() == 4004)
+            #expect(try await there.closeCode() == 4004)
+            try await bystander.say("still here")
+            _ = try await bystander.next(containing: #""type":"ack""#)
+
+            let third = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let again = try await connect(running, third.token)
+            try await again.say("back")
+            _ = try await again.next(containing: #""type":"ack""#)
+            let stranger = try await SocketClient(to: running.address)
+            #expect(try await stranger.shakeHands(first.token, "chat.v2") == false)
+            for client in [here, there, bystander, again, stranger] { try? await client.close() }
+        }
+    }
+
+    @Test("Revoking an agent's tokens closes the agent's sockets with 4004")
+    func agent() async throws {
+        try await RunningGateway.run { running in
+            let agents = AgentStore(redis: running.redis)
+            let ann = try await agents.create(login: "ann", name: "Ann", role: .agent, passwordHash: "-")
+            let bob = try await agents.create(login: "bob", name: "Bob", role: .agent, passwordHash: "-")
+            let client = try await connect(running, running.tokens.issueAgentToken(for: ann.id).token)
+            let bystander = try await connect(running, running.tokens.issueAgentToken(for: bob.id).token)
+            #expect(try await running.tokens.revokeTokens(ofAgent: ann.id) == 1)
+            #expect(try await client.closeCode() == 4004)
+            let customer = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let writer = try await connect(running, customer.token)
+            try await writer.say("anybody?")
+            _ = try await bystander.next(containing: "anybody?")
+            for client in [client, bystander, writer] { try? await client.close() }
+        }
+    }
+
+    @Test("A revocation whose publication was lost closes the socket as soon as the gap is seen")
+    func lostPublication() async throws {
+        try await RunningGateway.run { running in
+            let issued = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let other = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let client = try await connect(running, issued.token)
+            let bystander = try await connect(running, other.token)
+            // The token's record goes, the mailbox's count says that something was published, and nothing arrives.
+            let partition = issued.customer.partition
+            let prefix = Keyspace.prefix(partition)
+            let key = Keyspace.token(issued.token.hash, in: partition)
+            let mailboxes = try await running.redis.send(RedisCommand("HKEYS", Keyspace.routes(issued.customer))).array
+            let mailbox = try #require(mailboxes?.first?.string)
+            _ = try await running.redis.send(RedisCommand("DEL", key))
+            _ = try await running.redis.send(RedisCommand("HINCRBY", "\(prefix)mailbox", mailbox, "1"))
+            #expect(try await client.closeCode() == 4004)
+            try await bystander.say("still here")
+            _ = try await bystander.next(containing: #""type":"ack""#)
+            for client in [client, bystander] { try? await client.close() }
+        }
+    }
+
+    @Test("A socket is closed with 4005 when its token's time is over, and not before")
+    func expiry() async throws {
+        try await RunningGateway.run { running in
+            let short = TokenStore(redis: running.redis, lifetime: .milliseconds(2300))
+            let issued = try await short.issueToken(named: "One", for: identity("one"))
+            let client = try await connect(running, issued.token)
+            #expect(try await client.closeCode() == 4005)
+            #expect(Timestamp.now >= issued.expiresAt)
+            try? await client.close()
+        }
+    }
+}
