@@ -89,7 +89,7 @@ package struct MessageLog {
             command.append("")
         }
         command.append(messageID.description)
-        command.append(clientMessageID.map { Self.digest(of: principal, in: reference, $0) } ?? "")
+        command.append(clientMessageID.map { Self.digest(of: principal, in: reference, $0) } ?? [])
         command.append(tail)
         command.append(limits.log)
         command.append(limits.conversationsPerCustomer)
@@ -103,14 +103,14 @@ package struct MessageLog {
         }
     }
 
-    /// 20 characters that stand for the sender and its `clientMessageId`; for an agent, who always names the conversation,
+    /// 15 bytes that stand for the sender and its `clientMessageId`; for an agent, who always names the conversation,
     /// for that as well: conversations share a partition by chance, which must not decide what is a duplicate. A customer
     /// may name the same one by its id, by an alias or not at all.
     private static func digest(
         of principal: Principal,
         in reference: String,
         _ clientMessageID: ByteBuffer
-    ) -> String {
+    ) -> [UInt8] {
         var hash = SHA256()
         switch principal {
         case .customer(let id, _): hash.update(data: Array(id.description.utf8))
@@ -119,8 +119,7 @@ package struct MessageLog {
             hash.update(data: Array((UniqueID(reference)?.description ?? "").utf8))
         }
         hash.update(data: Array(clientMessageID.readableBytesView))
-        let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-        return String(decoding: hash.finalize().prefix(20).map { alphabet[Int($0 & 63)] }, as: UTF8.self)
+        return Array(hash.finalize().prefix(15))
     }
 
     /// Where a page of the log begins.

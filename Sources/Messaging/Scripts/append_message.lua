@@ -21,7 +21,10 @@ local from_customer = kind == 'c'
 if digest ~= '' then
     local sent = redis.call('GET', prefix .. 'sent:' .. digest)
     if sent then
-        local conversation, seq = string.match(sent, '^(%S+) (%d+)$')
+        -- 16 bytes of the conversation's id, then the seq in decimal.
+        local conversation = string.format('%08x%08x%08x%08x', struct.unpack('>I4I4I4I4', sent))
+        conversation = string.gsub(conversation, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)', '%1-%2-%3-%4-')
+        local seq = string.sub(sent, 17)
         local entry = redis.call('XRANGE', prefix .. 'log:' .. conversation, seq, seq)[1]
         local generation = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'generation')
         if entry then
@@ -131,7 +134,11 @@ if from_customer then
     redis.call('ZADD', prefix .. 'customers', at, customer)
 end
 if digest ~= '' then
-    redis.call('SET', prefix .. 'sent:' .. digest, conversation .. ' ' .. seq, 'PX', remember_ms)
+    -- As short as it can be: Redis holds millions of these.
+    local hex = string.gsub(conversation, '-', '')
+    local packed = struct.pack('>I4I4I4I4', tonumber(string.sub(hex, 1, 8), 16), tonumber(string.sub(hex, 9, 16), 16),
+        tonumber(string.sub(hex, 17, 24), 16), tonumber(string.sub(hex, 25, 32), 16))
+    redis.call('SET', prefix .. 'sent:' .. digest, packed .. seq, 'PX', remember_ms)
 end
 
 -- Publish. A sender's only connection knows from the reply; it needs no publication. The only one on record may also be
