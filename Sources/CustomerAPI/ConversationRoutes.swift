@@ -9,11 +9,12 @@ struct ConversationRoutes: Sendable {
     static let maxMessages = 200
 
     func add(to group: RouterGroup<APIContext>) {
-        group.get("conversations") { request, _ in
+        group.get("conversations") { request, context in
             let query = try QueryParameters(of: request)
             let (page, size) = try query.paging()
             let found = try await conversations.conversations(
                 matching: try filter(query),
+                for: try context.agent().id,
                 page: page,
                 size: size
             )
@@ -21,7 +22,8 @@ struct ConversationRoutes: Sendable {
         }
         group.get("conversations/:id") { _, context in
             let id = try context.id(of: "conversation")
-            return try APIResponse.success(ConversationJSON(try await conversations.conversation(id)))
+            let conversation = try await conversations.conversation(id, for: try context.agent().id)
+            return try APIResponse.success(ConversationJSON(conversation))
         }
         group.get("conversations/:id/messages") { request, context in
             let id = try context.id(of: "conversation")
@@ -90,7 +92,7 @@ struct ConversationRoutes: Sendable {
     }
 }
 
-/// A conversation as agents see it.
+/// A conversation as an agent sees it.
 struct ConversationJSON: Encodable {
     let id: String
     let customerId: String
@@ -103,6 +105,8 @@ struct ConversationJSON: Encodable {
     let createdAt: String
     let lastMessageAt: String
     let alias: String?
+    /// The customer's messages that this agent has not read.
+    let unread: Int?
 
     init(_ conversation: Conversation) {
         id = conversation.id.description
@@ -116,5 +120,6 @@ struct ConversationJSON: Encodable {
         createdAt = conversation.createdAt.iso8601
         lastMessageAt = conversation.lastMessageAt.iso8601
         alias = conversation.alias
+        unread = conversation.unread
     }
 }

@@ -262,7 +262,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
                             assignee: $0.assignee,
                             generation: $0.generation,
                             seq: $0.lastSeq,
-                            cursor: $0.base
+                            cursor: $0.base,
+                            unread: $0.unread
                         )
                     }
             )

@@ -2,7 +2,7 @@ package import Messaging
 package import NIOCore
 
 extension ServerMessage {
-    /// A conversation in `welcome`: where it stands, and up to where this reader has acknowledged it.
+    /// A conversation in `welcome`: where it stands, up to where this reader has acknowledged it, and what it has not read.
     package struct ConversationPosition: Sendable {
         package var id: UniqueID
         /// `waiting`, `assigned` or `resolved`.
@@ -13,14 +13,25 @@ extension ServerMessage {
         package var seq: Int
         /// The last seq this reader acknowledged.
         package var cursor: Int
+        /// Messages of the other side after the seq this reader has read.
+        package var unread: Int
 
-        package init(id: UniqueID, state: String, assignee: UniqueID?, generation: Int, seq: Int, cursor: Int) {
+        package init(
+            id: UniqueID,
+            state: String,
+            assignee: UniqueID?,
+            generation: Int,
+            seq: Int,
+            cursor: Int,
+            unread: Int
+        ) {
             self.id = id
             self.state = state
             self.assignee = assignee
             self.generation = generation
             self.seq = seq
             self.cursor = cursor
+            self.unread = unread
         }
     }
 
@@ -83,6 +94,8 @@ extension ServerMessage {
         json.number(conversation.seq)
         json.raw(#","cursor":"#)
         json.number(conversation.cursor)
+        json.raw(#","unread":"#)
+        json.number(conversation.unread)
         json.raw("}")
     }
 }

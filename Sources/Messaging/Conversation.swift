@@ -29,9 +29,13 @@ package struct Conversation: Sendable, Equatable {
     package let lastMessageAt: Timestamp
     /// What the client that began it called it.
     package let alias: String?
+    /// Messages of the customer after the read cursor of the agent who asks; `nil` if none does.
+    package let unread: Int?
 
     /// Reads the reply of `HGETALL`; `nil` when there is no such conversation.
-    init?(id: UniqueID, reply: RedisReply) {
+    ///
+    /// - Parameter seen: How many of the customer's messages the agent who asks has read.
+    init?(id: UniqueID, reply: RedisReply, seen: Int?) {
         guard let pairs = reply.array, !pairs.isEmpty else { return nil }
         var fields: [String: RedisReply] = [:]
         for index in stride(from: 0, to: pairs.count - 1, by: 2) {
@@ -51,6 +55,8 @@ package struct Conversation: Sendable, Equatable {
         generation = fields["generation"]?.int ?? 1
         self.createdAt = Timestamp(milliseconds: createdAt)
         lastMessageAt = Timestamp(milliseconds: fields["lastMessageAt"]?.int ?? createdAt)
+        let customerMessages = fields["customerMessages"]?.int ?? 0
+        unread = seen.map { max(0, customerMessages - $0) }
         alias = fields["alias"]?.string.flatMap { $0.isEmpty ? nil : $0 }
     }
 }
@@ -134,11 +140,14 @@ package struct ConversationPosition: Sendable, Equatable {
     package let lastSeq: Int
     /// The last message that need not be shown to them any more.
     package let base: Int
+    /// Messages of the other side that they have not read.
+    package let unread: Int
 
     init?(_ row: RedisReply) {
-        guard let parts = row.array, parts.count == 7, let conversation = parts[0].string.flatMap({ UniqueID($0) }),
+        guard let parts = row.array, parts.count == 8, let conversation = parts[0].string.flatMap({ UniqueID($0) }),
             let state = parts[1].string.flatMap(Conversation.State.init), let generation = parts[3].int,
-            let survived = parts[4].int, let lastSeq = parts[5].int, let base = parts[6].int
+            let survived = parts[4].int, let lastSeq = parts[5].int, let base = parts[6].int,
+            let unread = parts[7].int
         else { return nil }
         self.conversation = conversation
         self.state = state
@@ -147,5 +156,6 @@ package struct ConversationPosition: Sendable, Equatable {
         self.survived = survived
         self.lastSeq = lastSeq
         self.base = base
+        self.unread = unread
     }
 }

@@ -13,17 +13,39 @@ package struct ConversationStore: Sendable {
 
     package init(redis: RedisClient) { self.redis = redis }
 
+    /// - Parameter agent: who asks: whose unread messages are counted.
     /// - Throws: ``MessagingError`` `.notFound`, `.storeUnavailable`.
-    /// - Complexity: One round trip.
-    package func conversation(_ id: UniqueID) async throws(MessagingError) -> Conversation {
-        let reply = try await send(RedisCommand("HGETALL", Keyspace.conversation(id)))
-        guard let conversation = Conversation(id: id, reply: reply) else { throw .noConversation(id) }
+    /// - Complexity: Two round trips.
+    package func conversation(
+        _ id: UniqueID,
+        for agent: UniqueID? = nil
+    ) async throws(MessagingError) -> Conversation {
+        guard let conversation = try await records(of: [id], for: agent).first else { throw .noConversation(id) }
         return conversation
+    }
+
+    /// Those of `ids` that exist, in that order.
+    private func records(
+        of ids: some Collection<UniqueID>,
+        for agent: UniqueID?
+    ) async throws(MessagingError) -> [Conversation] {
+        let hashes = try await redis.answers(to: ids.map { RedisCommand("HGETALL", Keyspace.conversation($0)) })
+        var seen: [Int?] = Array(repeating: nil, count: ids.count)
+        if let agent {
+            let commands = ids.map { RedisCommand("HGET", Keyspace.cursors($0), "seen:\(agent)") }
+            seen = try await redis.answers(to: commands).map { $0.int ?? 0 }
+        }
+        var records: [Conversation] = []
+        for (index, id) in ids.enumerated() {
+            if let record = Conversation(id: id, reply: hashes[index], seen: seen[index]) { records.append(record) }
+        }
+        return records
     }
 
     /// The newest conversations first (by last message; same millisecond: by id), one page of them.
     ///
     /// - Parameters:
+    ///   - agent: who asks: whose unread messages are counted.
     ///   - page: from 0.
     ///   - size: 1 to ``Page/maxSize``.
     /// - Throws: ``MessagingError`` `.storeUnavailable`.
@@ -31,6 +53,7 @@ package struct ConversationStore: Sendable {
     ///   customer's, else all), 500 to a command, the 64 partitions side by side.
     package func conversations(
         matching filter: ConversationFilter,
+        for agent: UniqueID? = nil,
         page: Int,
         size: Int
     ) async throws(MessagingError) -> Page<Conversation> {
@@ -68,11 +91,7 @@ package struct ConversationStore: Sendable {
         }
         found.sort { $0.at != $1.at ? $0.at > $1.at : ($0.id.high, $0.id.low) < ($1.id.high, $1.id.low) }
         let shown = page <= found.count / size ? found.dropFirst(page * size).prefix(size) : []
-        let replies = await redis.send(shown.map { RedisCommand("HGETALL", Keyspace.conversation($0.id)) })
-        var content: [Conversation] = []
-        for (row, result) in zip(shown, replies) {
-            if let conversation = Conversation(id: row.id, reply: try result.orThrow()) { content.append(conversation) }
-        }
+        let content = try await records(of: shown.map(\.id), for: agent)
         return Page(content: content, totalElements: found.count, page: page, size: size)
     }
 
@@ -180,7 +199,7 @@ package struct ConversationStore: Sendable {
         if reply.array?.first?.string == "refused", let word = reply.array?.last?.string {
             throw MessagingError(refusal: word)
         }
-        return try await conversation(id)
+        return try await conversation(id, for: agent)
     }
 
     private func send(_ command: RedisCommand) async throws(MessagingError) -> RedisReply {

@@ -16,7 +16,7 @@
 /// | `{p}:aliases:ID` | hash | that customer's own names for conversations → conversation id | none |
 /// | `{p}:conversation:ID` | hash | ``Conversation``'s fields | none |
 /// | `{p}:log:ID` | stream | the messages, field `m`; entry id `<seq>-0` | the last `CONVERSATION_LOG_LIMIT` |
-/// | `{p}:cursors:ID` | hash | reader id → seq acknowledged; `read:` + reader id → seq read | none |
+/// | `{p}:cursors:ID` | hash | reader id → seq acknowledged; `read:` + reader id → seq read; `seen:` + reader id → messages of the other side up to there | none |
 /// | `{p}:conversations` | zset | conversation ids by last message (ms) | none |
 /// | `{p}:waiting` | zset | ids of conversations nobody answers yet, by the time that began (ms) | none |
 /// | `{p}:assigned:AGENT` | zset | ids of that agent's unresolved conversations, by assignment (ms) | none |
@@ -63,6 +63,9 @@ package enum Keyspace {
     }
     package static func customerConversations(_ customer: UniqueID) -> String {
         "\(prefix(customer.partition))customer-conversations:\(customer)"
+    }
+    package static func cursors(_ conversation: UniqueID) -> String {
+        "\(prefix(conversation.partition))cursors:\(conversation)"
     }
     package static func log(_ conversation: UniqueID) -> String {
         "\(prefix(conversation.partition))log:\(conversation)"

@@ -40,6 +40,21 @@ struct ConversationRoutesTests {
         }
     }
 
+    @Test("A conversation tells each agent how many of the customer's messages it has not read")
+    func unread() async throws {
+        try await TestAPI.run { api in
+            let ann = try await api.agentToken("ann")
+            let customer = try await api.newCustomer()
+            let conversation = try await api.say("one", as: customer).conversation
+            _ = try await api.say("two", as: customer)
+            let path = "/api/v1/conversations/\(conversation)"
+            #expect(try await api.call("GET", path, token: ann).data["unread"] == 2)
+            let listed = try await api.call("GET", "/api/v1/conversations", token: ann)
+            #expect(listed.data["content"].elements.map(\.["unread"]) == [2])
+            #expect(try await api.call("POST", "\(path)/claim", token: ann).data["unread"] == 2)
+        }
+    }
+
     @Test("Listing narrows by states, assignee, customer and channel, newest first")
     func listing() async throws {
         try await TestAPI.run { api in

@@ -110,8 +110,11 @@ final class SocketClient {
 
     func say(_ content: String, in conversation: String? = nil) async throws {
         let reference = conversation.map { #","conversationId":"\#($0)""# } ?? ""
-        let bytes = textBytes(#"{"type":"message","content":"\#(content)"\#(reference)}"#)
-        try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
+        try await send(#"{"type":"message","content":"\#(content)"\#(reference)}"#)
+    }
+
+    func send(_ json: String) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: textBytes(json)))
     }
 
     /// The text of the next text frame. A close frame ends the test.

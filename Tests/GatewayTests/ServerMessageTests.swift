@@ -133,16 +133,25 @@ struct ServerMessageTests {
                 expiresAt: time,
                 heartbeatSeconds: 25,
                 conversations: [
-                    .init(id: conversation, state: "assigned", assignee: someone, generation: 2, seq: 9, cursor: 4),
-                    .init(id: other, state: "waiting", assignee: nil, generation: 0, seq: 1, cursor: 0),
+                    .init(
+                        id: conversation,
+                        state: "assigned",
+                        assignee: someone,
+                        generation: 2,
+                        seq: 9,
+                        cursor: 4,
+                        unread: 3
+                    ),
+                    .init(id: other, state: "waiting", assignee: nil, generation: 0, seq: 1, cursor: 0, unread: 1),
                 ]
             ),
             is: #"{"type":"welcome","connectionId":"g1.0:5","principal":{"type":"agent","#
                 + #""id":"0a1b2c3d-4e5f-4678-9abc-def012345678","name":"Li \"小\" Ming","role":"admin"},"#
                 + #""expiresAt":"2024-01-15T10:30:00Z","heartbeatSeconds":25,"conversations":["#
                 + #"{"conversationId":"550e8400-e29b-41d4-a716-446655440000","state":"assigned","#
-                + #""assigneeId":"0a1b2c3d-4e5f-4678-9abc-def012345678","generation":2,"seq":9,"cursor":4},"#
-                + #"{"conversationId":"ffffffff-ffff-4fff-bfff-ffffffffffff","state":"waiting","generation":0,"seq":1,"cursor":0}"#
+                + #""assigneeId":"0a1b2c3d-4e5f-4678-9abc-def012345678","generation":2,"seq":9,"cursor":4,"unread":3},"#
+                + #"{"conversationId":"ffffffff-ffff-4fff-bfff-ffffffffffff","state":"waiting","generation":0,"#
+                + #""seq":1,"cursor":0,"unread":1}"#
                 + "]}"
         )
         expect(

@@ -429,7 +429,7 @@ struct MessageLogTests {
                 }
                 #expect(try fixture.server.command("HGET", key, "\(customerID)") == expected)
             }
-            #expect(try fixture.server.command("HLEN", key) == "2")
+            #expect(try fixture.server.command("HLEN", key) == "3")
         }
     }
 

@@ -54,13 +54,14 @@ local key = prefix .. 'conversation:' .. conversation
 local fields = {}
 if conversation ~= '' then
     fields = redis.call('HMGET', key, 'customer', 'channel', 'state', 'assignee', 'fence', 'seq', 'generation',
-        'runId', 'answered', 'lastMessageAt')
+        'runId', 'answered', 'lastMessageAt', 'customerMessages')
 end
 local customer, state, assignee = fields[1], fields[3], fields[4] or ''
 local fence, seq, generation = tonumber(fields[5] or 0), tonumber(fields[6] or 0), tonumber(fields[7] or 1)
 local answered = tonumber(fields[9] or 0)
 local changed = false  -- whether state or assignee changed
 
+local customer_messages = tonumber(fields[11] or 0)  -- of seq; the others are from agents
 if not customer then
     if not from_customer then
         return {'refused', 'not_found'}
@@ -116,14 +117,17 @@ end
 
 -- Store.
 seq = seq + 1
-if not from_customer then
+if from_customer then
+    customer_messages = customer_messages + 1
+else
     answered = seq
 end
 local at = math.max(now, tonumber(fields[10] or 0))
 local at_text = string.format('%.0f', at)
 local record = table.concat({message_id, kind, sender, at_text, origin, tail}, ' ')
 redis.call('XADD', prefix .. 'log:' .. conversation, 'MAXLEN', '~', log_limit, seq .. '-0', 'm', record)
-redis.call('HSET', key, 'seq', seq, 'answered', answered, 'lastMessageAt', at_text)
+redis.call('HSET', key, 'seq', seq, 'answered', answered, 'lastMessageAt', at_text,
+    'customerMessages', customer_messages)
 redis.call('ZADD', prefix .. 'conversations', at, conversation)
 if from_customer then
     if current == conversation then
