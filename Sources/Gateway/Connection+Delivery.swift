@@ -164,7 +164,8 @@ extension Connection {
         let number = lastPage
         feeds[conversation]?.page = number
         let start = feed.generation == 0 ? MessageLog.Start.base(reader: principal.id) : .after(after)
-        hub.log.read(conversation, from: start, limit: Self.pageSize) { [weak self] result in
+        hub.log.read(conversation, from: start, limit: Self.pageSize, generation: feed.generation) {
+            [weak self] result in
             guard let self else { return }
             pagesInFlight -= 1
             guard self.socket != nil else { return }

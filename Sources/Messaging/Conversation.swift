@@ -87,7 +87,7 @@ package struct LogPage: Sendable {
     package let state: Conversation.State
     package let assignee: UniqueID?
     package let generation: Int
-    /// How far the log reached when the present generation began.
+    /// The last message that the generation of the reader's position and the present one have in common.
     package let survived: Int
     /// The last message's, whether or not it is in this page.
     package let lastSeq: Int
@@ -136,7 +136,6 @@ package struct ConversationPosition: Sendable, Equatable {
     package let state: Conversation.State
     package let assignee: UniqueID?
     package let generation: Int
-    package let survived: Int
     package let lastSeq: Int
     /// The last message that need not be shown to them any more.
     package let base: Int
@@ -144,16 +143,14 @@ package struct ConversationPosition: Sendable, Equatable {
     package let unread: Int
 
     init?(_ row: RedisReply) {
-        guard let parts = row.array, parts.count == 8, let conversation = parts[0].string.flatMap({ UniqueID($0) }),
+        guard let parts = row.array, parts.count == 7, let conversation = parts[0].string.flatMap({ UniqueID($0) }),
             let state = parts[1].string.flatMap(Conversation.State.init), let generation = parts[3].int,
-            let survived = parts[4].int, let lastSeq = parts[5].int, let base = parts[6].int,
-            let unread = parts[7].int
+            let lastSeq = parts[4].int, let base = parts[5].int, let unread = parts[6].int
         else { return nil }
         self.conversation = conversation
         self.state = state
         assignee = parts[2].string.flatMap { UniqueID($0) }
         self.generation = generation
-        self.survived = survived
         self.lastSeq = lastSeq
         self.base = base
         self.unread = unread

@@ -136,6 +136,7 @@ package struct ConversationStore: Sendable {
         }
         command.append(limit)
         command.append(Self.maxPageBytes)
+        command.append(Int.max)
         let reply = try await send(command)
         if reply.isNull { throw .noConversation(id) }
         guard let page = LogPage(reply: reply, conversation: id) else {

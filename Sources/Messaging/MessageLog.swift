@@ -135,6 +135,7 @@ package struct MessageLog {
         _ conversation: UniqueID,
         from start: Start,
         limit: Int,
+        generation: Int = .max,
         _ completion: @escaping Completion<LogPage?>
     ) {
         var command = RedisCommand(evaluating: Scripts.readLog, keys: [Keyspace.prefix(conversation.partition)])
@@ -155,6 +156,7 @@ package struct MessageLog {
         }
         command.append(limit)
         command.append(Self.maxPageBytes)
+        command.append(generation)
         redis.send(command) { result in
             switch result {
             case .failure(let error): completion(.failure(MessagingError(error)))

@@ -89,6 +89,17 @@ final class LogFixture: Sendable {
         }
     }
 
+    /// Takes the last message away, as a Redis that lost the end of its file does.
+    func loseLast(of conversation: UniqueID) throws {
+        let key = Keyspace.conversation(conversation)
+        let seq = try server.command("HGET", key, "seq")
+        _ = try server.command("XDEL", Keyspace.log(conversation), "\(seq)-0")
+        // XADD insists on ids above the last one ever added.
+        let last = (Int(seq) ?? 1) - 1
+        _ = try server.command("XSETID", Keyspace.log(conversation), "\(last)-0")
+        _ = try server.command("HSET", key, "seq", "\(last)")
+    }
+
     /// What is published into a mailbox while `body` runs, in order; at least `count` items.
     func publications(
         into mailbox: String,
@@ -433,22 +444,29 @@ struct MessageLogTests {
         }
     }
 
-    @Test("Another Redis process begins a new generation and remembers how far the old one reached")
+    @Test("Each Redis process begins a new generation, and a reader of any older one learns how much of it survived")
     func generations() async throws {
         try await LogFixture.run(appendOnly: true) { fixture in
             let customer = Principal.customer(id: try await fixture.makeCustomer(), channel: .web)
-            let first = try await fixture.append("a", from: customer)
+            let conversation = try await fixture.append("a", from: customer).conversation
             _ = try await fixture.append("b", from: customer)
-            try await fixture.server.restart()
-            try await fixture.redis.waitUntilReady(timeout: .seconds(30))
-            let after = try await fixture.append("c", from: customer)
-            #expect(after.seq == 3)
-            #expect(after.generation == first.generation + 1)
-            let page = try await fixture.onLog { log, done in
-                log.read(first.conversation, from: .after(0), limit: 10, done)
+            // Each number: how many messages the next process finds. The second one finds fewer than were written.
+            for (generation, lost) in [(2, 0), (3, 2), (4, 0)] {
+                try await fixture.server.restart()
+                try await fixture.redis.waitUntilReady(timeout: .seconds(30))
+                for _ in 0..<lost { try fixture.loseLast(of: conversation) }
+                let after = try await fixture.append("c", from: customer)
+                #expect(after.generation == generation)
+                _ = try await fixture.append("d", from: customer)
             }
-            #expect(page?.survived == 2)
-            #expect(page?.messages.map(\.seq) == [1, 2, 3])
+            // Generation 1 wrote 1 2, 2 wrote 3 4 and lost them, 3 wrote 3 4 again, 4 wrote 5 6.
+            for (generation, survived) in [(1, 2), (2, 2), (3, 4), (4, 6)] {
+                let page = try await fixture.onLog { log, done in
+                    log.read(conversation, from: .after(0), limit: 10, generation: generation, done)
+                }
+                #expect(page?.survived == survived)
+                #expect(page?.messages.map(\.seq) == [1, 2, 3, 4, 5, 6])
+            }
         }
     }
 

@@ -16,6 +16,8 @@ local message_id, digest, tail = ARGV[11], ARGV[12], ARGV[13]
 local log_limit, conversation_limit, remember_ms = ARGV[14], tonumber(ARGV[15]), ARGV[16]
 
 local from_customer = kind == 'c'
+-- Restarts of Redis that a conversation remembers. A client that slept through more is taken back to the oldest of them.
+local max_forks = 16
 
 -- The same sender's same clientMessageId: the first answer again.
 if digest ~= '' then
@@ -59,9 +61,9 @@ end
 local customer, state, assignee = fields[1], fields[3], fields[4] or ''
 local fence, seq, generation = tonumber(fields[5] or 0), tonumber(fields[6] or 0), tonumber(fields[7] or 1)
 local answered = tonumber(fields[9] or 0)
+local customer_messages = tonumber(fields[11] or 0)  -- of seq; the others are from agents
 local changed = false  -- whether state or assignee changed
 
-local customer_messages = tonumber(fields[11] or 0)  -- of seq; the others are from agents
 if not customer then
     if not from_customer then
         return {'refused', 'not_found'}
@@ -106,7 +108,18 @@ else
     -- Another Redis process than the last time: it may have lost a tail, so positions from before are no longer certain.
     if fields[8] ~= run_id then
         generation = generation + 1
-        redis.call('HSET', key, 'generation', generation, 'runId', run_id, 'survived', seq)
+        -- Kept: generation:last survivor, both ascending. A fork that a later one reaches behind tells nothing any more.
+        local forks = {}
+        for born, survived in string.gmatch(redis.call('HGET', key, 'forks') or '', '(%d+):(%d+)') do
+            if tonumber(survived) < seq then
+                forks[#forks + 1] = born .. ':' .. survived
+            end
+        end
+        if #forks == max_forks then
+            table.remove(forks, 1)
+        end
+        forks[#forks + 1] = string.format('%.0f:%.0f', generation, seq)
+        redis.call('HSET', key, 'generation', generation, 'runId', run_id, 'forks', table.concat(forks, ' '))
     end
 end
 if changed then

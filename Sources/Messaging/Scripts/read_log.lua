@@ -2,18 +2,18 @@
 --
 -- KEYS[1]  prefix of the conversation's partition
 -- ARGV     conversation, reader id or '' (whose base is looked up), direction: 'after', 'before' or 'base'; seq; most
---          messages; most bytes (the first message is read however long it is)
+--          messages; most bytes (the first message is read however long it is); the generation of the reader's position
 --          'base' reads what that reader has to be shown: after its cursor, and, where nobody answers yet, after the
 --          last answer
 -- Reply    nil when there is no such conversation, else
 --          {customer, channel, state, assignee or '', generation, survived, seq, base, 1 if the log goes on, {seq, record,
---          seq, record …}} ascending by seq
+--          seq, record …}} ascending by seq. survived: the last message of the reader's generation that this one has too
 local prefix = KEYS[1]
 local conversation, reader, direction, seq = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
-local most, most_bytes = tonumber(ARGV[5]), tonumber(ARGV[6])
+local most, most_bytes, known_generation = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
 
 local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'customer', 'channel', 'state', 'assignee',
-    'generation', 'survived', 'seq', 'answered')
+    'generation', 'forks', 'seq', 'answered')
 if not fields[1] then
     return false
 end
@@ -21,6 +21,15 @@ if direction == 'base' then
     seq = tonumber(redis.call('HGET', prefix .. 'cursors:' .. conversation, reader) or 0)
     if fields[3] == 'waiting' and reader ~= fields[1] then
         seq = math.max(seq, tonumber(fields[8] or 0))
+    end
+end
+
+-- The first fork after the reader's generation reaches furthest back.
+local survived
+for born, last in string.gmatch(fields[6] or '', '(%d+):(%d+)') do
+    if tonumber(born) > known_generation then
+        survived = tonumber(last)
+        break
     end
 end
 
@@ -46,6 +55,6 @@ for i = 1, count do
     page[#page + 1] = entry[2][2]
 end
 return {
-    fields[1], fields[2], fields[3], fields[4] or '', tonumber(fields[5]), tonumber(fields[6] or 0),
+    fields[1], fields[2], fields[3], fields[4] or '', tonumber(fields[5]), survived or tonumber(fields[7] or 0),
     tonumber(fields[7] or 0), seq, count < #entries and 1 or 0, page,
 }

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  prefix of the partition
 -- ARGV     agent, mailbox, its connections there, of them in the full dialect, '1' to list, most rows of each kind
--- Reply    rows {conversation, state, assignee or '', generation, survived, seq, base, unread}: those that wait longest first
+-- Reply    rows {conversation, state, assignee or '', generation, seq, base, unread}: those that wait longest first
 local prefix = KEYS[1]
 local agent, mailbox, all, full, list, most = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 
@@ -35,16 +35,16 @@ end
 local rows = {}
 local function add_row(conversation, waiting)
     local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'state', 'assignee', 'generation',
-        'survived', 'seq', 'answered', 'customerMessages')
+        'seq', 'answered', 'customerMessages')
     if fields[1] then
         local cursors = redis.call('HMGET', prefix .. 'cursors:' .. conversation, agent, 'seen:' .. agent)
         local base = tonumber(cursors[1] or 0)
         if waiting then
-            base = math.max(base, tonumber(fields[6] or 0))
+            base = math.max(base, tonumber(fields[5] or 0))
         end
         rows[#rows + 1] = {
-            conversation, fields[1], fields[2] or '', tonumber(fields[3]), tonumber(fields[4] or 0),
-            tonumber(fields[5] or 0), base, math.max(0, tonumber(fields[7] or 0) - tonumber(cursors[2] or 0)),
+            conversation, fields[1], fields[2] or '', tonumber(fields[3]), tonumber(fields[4] or 0), base,
+            math.max(0, tonumber(fields[6] or 0) - tonumber(cursors[2] or 0)),
         }
     end
 end

@@ -3,7 +3,7 @@
 --
 -- KEYS[1]  prefix of the customer's partition
 -- ARGV     customer, mailbox, its connections there, of them in the full dialect, '1' to list the conversations
--- Reply    rows {conversation, state, assignee or '', generation, survived, seq, cursor, unread}, newest last
+-- Reply    rows {conversation, state, assignee or '', generation, seq, cursor, unread}, newest last
 local prefix = KEYS[1]
 local customer, mailbox, all, full, list = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 
@@ -27,14 +27,13 @@ end
 local rows = {}
 for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'customer-conversations:' .. customer, 0, -1)) do
     local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'state', 'assignee', 'generation',
-        'survived', 'seq', 'customerMessages')
+        'seq', 'customerMessages')
     if fields[1] then
         local cursors = redis.call('HMGET', prefix .. 'cursors:' .. conversation, customer, 'seen:' .. customer)
-        local from_agents = tonumber(fields[5] or 0) - tonumber(fields[6] or 0)
+        local from_agents = tonumber(fields[4] or 0) - tonumber(fields[5] or 0)
         rows[#rows + 1] = {
             conversation, fields[1], fields[2] or '', tonumber(fields[3]), tonumber(fields[4] or 0),
-            tonumber(fields[5] or 0), tonumber(cursors[1] or 0),
-            math.max(0, from_agents - tonumber(cursors[2] or 0)),
+            tonumber(cursors[1] or 0), math.max(0, from_agents - tonumber(cursors[2] or 0)),
         }
     end
 end
