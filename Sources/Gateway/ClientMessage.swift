@@ -35,6 +35,23 @@ package struct Draft: Equatable, Sendable {
     package var senderNote: ByteBuffer?
 }
 
+/// Which frame of the client something is about, so that a client that has several under way can tell: as much of it as
+/// there is and could be read.
+package struct FrameReference: Equatable, Sendable {
+    /// The frame's `type`; none in the guide dialect.
+    package var type: String?
+    /// The `conversationId` as the client wrote it; empty when there is none.
+    package var conversation = ""
+    /// A raw JSON string literal.
+    package var clientMessageID: ByteBuffer?
+
+    package init(type: String? = nil, conversation: String = "", clientMessageID: ByteBuffer? = nil) {
+        self.type = type
+        self.conversation = conversation
+        self.clientMessageID = clientMessageID
+    }
+}
+
 /// Why a text frame is no ``ClientMessage``. The connection goes on.
 package struct ClientMessageError: Error, Equatable, Sendable {
     package enum Code: String, Sendable {
@@ -54,12 +71,28 @@ package struct ClientMessageError: Error, Equatable, Sendable {
     /// One English sentence.
     package let message: String
     package let field: String?
-    /// The frame's `clientMessageId` as a raw JSON string literal, when it could be read, so that the client knows which
-    /// of its messages this is about.
-    package let clientMessageID: ByteBuffer?
+    package let frame: FrameReference
 }
 
 extension ClientMessage {
+    /// The frame that this came in.
+    package var frame: FrameReference {
+        switch self {
+        case .message(let draft):
+            FrameReference(
+                type: "message",
+                conversation: draft.conversationReference,
+                clientMessageID: draft.clientMessageID
+            )
+        case .typing(let conversation, _): FrameReference(type: "typing", conversation: conversation.description)
+        case .read(let conversation, _): FrameReference(type: "read", conversation: conversation.description)
+        case .ack(let conversation, _, _): FrameReference(type: "ack", conversation: conversation.description)
+        case .history(let conversation, _, _, _):
+            FrameReference(type: "history", conversation: conversation.description)
+        case .resume(let conversation, _, _): FrameReference(type: "resume", conversation: conversation.description)
+        }
+    }
+
     /// Decodes one text frame.
     ///
     /// One pass checks the whole text as RFC 8259 has it and notes where the known fields are; of a field that occurs
@@ -73,7 +106,7 @@ extension ClientMessage {
                 code: .malformedJSON,
                 message: "The frame must be one JSON object, nested at most \(JSONScanner.maxDepth) deep.",
                 field: nil,
-                clientMessageID: nil
+                frame: FrameReference()
             )
         }
         guard dialect == .full else { return .message(try fields.draft(clientMessageID: nil)) }

@@ -170,13 +170,27 @@ struct ClientMessageFields {
     // MARK: Errors
 
     func error(_ code: ClientMessageError.Code, _ message: String, _ field: Field) -> ClientMessageError {
-        var id: ByteBuffer?
-        if let value = values[.clientMessageID], value.kind == .string, value.range.count > 2,
+        ClientMessageError(code: code, message: message, field: field.rawValue, frame: frame)
+    }
+
+    /// What is wrong is left out.
+    private var frame: FrameReference {
+        func text(_ field: Field) -> ClientMessageValues.Value? {
+            values[field].flatMap { $0.kind == .string ? $0 : nil }
+        }
+        var frame = FrameReference()
+        if let value = text(.type) { frame.type = FrameType(rawValue: literal(value, \.string))?.rawValue }
+        if let value = text(.conversationID),
+            literal(value, \.decodedByteCount) <= Self.maxConversationReferenceBytes
+        {
+            frame.conversation = literal(value, \.string)
+        }
+        if let value = text(.clientMessageID), value.range.count > 2,
             literal(value, \.decodedByteCount) <= Self.maxClientMessageIDBytes
         {
-            id = slice(value)
+            frame.clientMessageID = slice(value)
         }
-        return ClientMessageError(code: code, message: message, field: field.rawValue, clientMessageID: id)
+        return frame
     }
 
     private func missing(_ field: Field) -> ClientMessageError {

@@ -8,32 +8,40 @@ extension Connection {
         do {
             clientMessage = try ClientMessage.decode(text, dialect: dialect)
         } catch {
-            return report(
-                .init(code: error.code.rawValue, message: error.message, field: error.field),
-                in: nil,
-                clientMessageID: error.clientMessageID
-            )
+            return report(.init(error), about: error.frame)
         }
         switch clientMessage {
-        case .message(let draft): append(draft)
+        case .message(let draft):
+            // A customer may leave it open; an agent has no conversation that could be meant.
+            guard !principal.isAgent || !draft.conversationReference.isEmpty else {
+                return report(
+                    .init(
+                        code: ClientMessageError.Code.missingField.rawValue,
+                        message: "An agent must name the conversation.",
+                        field: "conversationId"
+                    ),
+                    about: clientMessage.frame
+                )
+            }
+            append(draft)
         case .typing(let conversation, let isTyping):
             began(.message)
             hub.log.publishTyping(of: principal, in: conversation, isTyping: isTyping) { [weak self] result in
                 defer { self?.finished(.message) }
-                if case .failure(let error) = result { self?.report(error, in: conversation) }
+                if case .failure(let error) = result { self?.report(.init(error), about: clientMessage.frame) }
             }
         case .read(let conversation, let seq):
             began(.message)
             hub.log.moveCursor(of: principal, in: conversation, to: seq, read: true) { [weak self] result in
                 defer { self?.finished(.message) }
-                if case .failure(let error) = result { self?.report(error, in: conversation) }
+                if case .failure(let error) = result { self?.report(.init(error), about: clientMessage.frame) }
             }
         case .ack(let conversation, let seq, let generation):
             acknowledge(conversation, seq: seq, generation: generation)
         case .history(let conversation, let before, let after, let limit):
-            sendHistory(of: conversation, before: before, after: after, limit: limit)
+            sendHistory(of: conversation, before: before, after: after, limit: limit, clientMessage.frame)
         case .resume(let conversation, let generation, let seq):
-            resume(conversation, generation: generation, seq: seq)
+            resume(conversation, generation: generation, seq: seq, clientMessage.frame)
         }
     }
 
@@ -72,13 +80,18 @@ extension Connection {
                     )
                 }
                 stored(message)
-            case .failure(let error):
-                report(error, in: UniqueID(draft.conversationReference), clientMessageID: draft.clientMessageID)
+            case .failure(let error): report(.init(error), about: ClientMessage.message(draft).frame)
             }
         }
     }
 
-    private func sendHistory(of conversation: UniqueID, before: Int?, after: Int?, limit: Int) {
+    private func sendHistory(
+        of conversation: UniqueID,
+        before: Int?,
+        after: Int?,
+        limit: Int,
+        _ frame: FrameReference
+    ) {
         let start: MessageLog.Start = after.map { .after($0) } ?? .before(before ?? Int(Int32.max))
         began(.page)
         hub.log.read(conversation, from: start, limit: limit) { [weak self] result in
@@ -94,16 +107,16 @@ extension Connection {
                         hasMore: page.hasMore
                     )
                 )
-            case .success: reportUnknown(conversation)
-            case .failure(let error): report(error, in: conversation)
+            case .success: reportUnknown(frame)
+            case .failure(let error): report(.init(error), about: frame)
             }
         }
     }
 
     /// Delivers again after the position that the client has: complete, in pages, at the pace the client reads.
-    private func resume(_ conversation: UniqueID, generation: Int, seq: Int) {
+    private func resume(_ conversation: UniqueID, generation: Int, seq: Int, _ frame: FrameReference) {
         began(.page)
-        hub.log.read(conversation, from: .after(seq), limit: 0) { [weak self] result in
+        hub.log.read(conversation, from: .after(seq), limit: 0, generation: generation) { [weak self] result in
             guard let self else { return }
             defer { finished(.page) }
             switch result {
@@ -113,39 +126,26 @@ extension Connection {
                 position = min(position, page.lastSeq)
                 if position != seq { sendReset(of: conversation, generation: page.generation, from: position + 1) }
                 rewind(conversation, generation: page.generation, to: position)
-            case .success: reportUnknown(conversation)
-            case .failure(let error): report(error, in: conversation)
+            case .success: reportUnknown(frame)
+            case .failure(let error): report(.init(error), about: frame)
             }
         }
     }
 
-    private func reportUnknown(_ conversation: UniqueID) {
+    private func reportUnknown(_ frame: FrameReference) {
         report(
             .init(code: "not_found", message: "There is no such conversation.", field: "conversationId"),
-            in: conversation,
-            clientMessageID: nil
-        )
-    }
-
-    func report(_ error: MessagingError, in conversation: UniqueID?, clientMessageID: ByteBuffer? = nil) {
-        report(
-            .init(
-                code: error.code.rawValue,
-                message: error.message,
-                field: error.field,
-                retry: error.code == .storeUnavailable
-            ),
-            in: conversation,
-            clientMessageID: clientMessageID
+            about: frame
         )
     }
 
     /// Tells the client what is wrong, in its dialect. The connection goes on.
-    private func report(_ problem: ServerMessage.Problem, in conversation: UniqueID?, clientMessageID: ByteBuffer?) {
+    private func report(_ problem: ServerMessage.Problem, about frame: FrameReference) {
         switch dialect {
-        case .full: send(ServerMessage.error(problem, clientMessageID: clientMessageID))
+        case .full: send(ServerMessage.error(problem, about: frame))
         case .guide:
             let channel: CustomerChannel? = if case .customer(_, let channel) = principal { channel } else { nil }
+            let conversation = UniqueID(frame.conversation)
             send(ServerMessage.guideError(problem, channel: channel, conversationID: conversation, at: .now))
         }
     }

@@ -34,12 +34,20 @@ extension ServerMessage {
         }
     }
 
-    /// A problem in the full dialect. `clientMessageID`: the raw JSON string of the frame it is about.
-    package static func error(_ problem: Problem, clientMessageID: ByteBuffer? = nil) -> ByteBuffer {
-        var json = JSONWriter(capacity: 128 + problem.message.utf8.count + (clientMessageID?.readableBytes ?? 0))
+    /// A problem in the full dialect, with what tells which frame it is about.
+    package static func error(_ problem: Problem, about frame: FrameReference) -> ByteBuffer {
+        var json = JSONWriter(capacity: 256 + problem.message.utf8.count + frame.conversation.utf8.count)
         json.raw(#"{"type":"error","#)
         writeMembers(of: problem, to: &json)
-        if let clientMessageID {
+        if let type = frame.type {
+            json.raw(#","requestType":"#)
+            json.string(type)
+        }
+        if !frame.conversation.isEmpty {
+            json.raw(#","conversationId":"#)
+            json.string(frame.conversation)
+        }
+        if let clientMessageID = frame.clientMessageID {
             json.raw(#","clientMessageId":"#)
             json.raw(clientMessageID)
         }
@@ -67,7 +75,7 @@ extension ServerMessage {
         json.raw(#"","conversationId":"#)
         if let conversationID { json.id(conversationID) } else { json.raw("\"\"") }
         json.raw(#","senderId":"system","content":"#)
-        json.string("\(chinese(problem.code)) \(problem.message)")
+        json.string("\(chinese(problem)) \(problem.message)")
         json.raw(#","timestamp":"#)
         json.time(at)
         json.raw(#","error":{"#)
@@ -88,9 +96,10 @@ extension ServerMessage {
     }
 
     /// What a person reads first, for each code of ``ClientMessageError`` and `MessagingError`.
-    private static func chinese(_ code: String) -> String {
-        switch code {
+    private static func chinese(_ problem: Problem) -> String {
+        switch problem.code {
         case "malformed_json": "消息格式错误：必须是一个 JSON 对象。"
+        case "missing_field" where problem.field == "conversationId": "客服必须指明会话（conversationId）。"
         case "missing_field": "消息缺少必填字段。"
         case "invalid_value": "消息中有无效的值。"
         case "too_long": "消息中有过长的字段。"

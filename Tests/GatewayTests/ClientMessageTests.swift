@@ -187,12 +187,39 @@ struct ClientMessageTests {
         #expect(error?.field == field, "\(text)")
     }
 
-    @Test("A refusal names the client's message when it can")
-    func refusalNamesMessage() {
-        let error = refusal(#"{"type":"message","clientMessageId":"m1","content":""}"#)
-        #expect(error?.clientMessageID == ByteBuffer(string: #""m1""#))
-        #expect(refusal(#"{"type":"message","clientMessageId":7,"content":""}"#)?.clientMessageID == nil)
-        #expect(refusal(#"{"type":"nope","clientMessageId":"m2"}"#)?.clientMessageID == ByteBuffer(string: #""m2""#))
+    @Test("A refusal names the client's frame as far as it can")
+    func refusalNamesFrame() {
+        func frame(_ text: String) -> FrameReference? { refusal(text)?.frame }
+        #expect(
+            frame(#"{"type":"message","conversationId":"mine","clientMessageId":"m1","content":""}"#)
+                == FrameReference(type: "message", conversation: "mine", clientMessageID: ByteBuffer(string: #""m1""#))
+        )
+        #expect(
+            frame(#"{"type":"message","conversationId":7,"clientMessageId":7,"content":""}"#)
+                == FrameReference(type: "message")
+        )
+        #expect(
+            frame(#"{"type":"nope","clientMessageId":"m2"}"#)
+                == FrameReference(clientMessageID: ByteBuffer(string: #""m2""#))
+        )
+        #expect(
+            frame(#"{"type":"history","conversationId":"\#(Self.id)","limit":0}"#)
+                == FrameReference(type: "history", conversation: Self.id)
+        )
+        let long = String(repeating: "x", count: 129)
+        #expect(frame(#"{"type":"typing","conversationId":"\#(long)"}"#) == FrameReference(type: "typing"))
+        #expect(frame("[]") == FrameReference())
+    }
+
+    @Test("Every frame can be named", arguments: ["message", "typing", "read", "ack", "history", "resume"])
+    func frames(type: String) throws {
+        let text =
+            #"{"type":"\#(type)","conversationId":"\#(Self.id)","content":"a","seq":1,"generation":1,"#
+            + #""clientMessageId":"m1"}"#
+        let frame = try ClientMessage.decode(ByteBuffer(string: text), dialect: .full).frame
+        #expect(frame.type == type)
+        #expect(frame.conversation == Self.id)
+        #expect((frame.clientMessageID != nil) == (type == "message"))
     }
 
     // MARK: The other frames

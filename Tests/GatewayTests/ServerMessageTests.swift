@@ -235,18 +235,22 @@ struct ServerMessageTests {
 
     // MARK: Errors
 
-    @Test("An error in the full dialect names the client's message and says whether to try again")
+    @Test("An error in the full dialect names the client's frame and says whether to try again")
     func fullError() {
         expect(
             ServerMessage.error(
                 .init(code: "missing_field", message: #"content is "missing"."#, field: "content"),
-                clientMessageID: ByteBuffer(string: #""m1""#)
+                about: FrameReference(
+                    type: "message",
+                    conversation: #"my "own" name"#,
+                    clientMessageID: ByteBuffer(string: #""m1""#)
+                )
             ),
             is: #"{"type":"error","code":"missing_field","message":"content is \"missing\".","field":"content","#
-                + #""clientMessageId":"m1","retry":false}"#
+                + #""requestType":"message","conversationId":"my \"own\" name","clientMessageId":"m1","retry":false}"#
         )
         expect(
-            ServerMessage.error(.init(MessagingError(.storeUnavailable, "Away."))),
+            ServerMessage.error(.init(MessagingError(.storeUnavailable, "Away.")), about: FrameReference()),
             is: #"{"type":"error","code":"store_unavailable","message":"Away.","retry":true}"#
         )
     }
@@ -263,6 +267,17 @@ struct ServerMessageTests {
             is: #"{"channel":"WEB","conversationId":"550e8400-e29b-41d4-a716-446655440000","senderId":"system","#
                 + #""content":"消息缺少必填字段。 content is missing.","timestamp":"2024-01-15T10:30:00Z","#
                 + #""error":{"code":"missing_field","message":"content is missing.","field":"content"}}"#
+        )
+        expect(
+            ServerMessage.guideError(
+                .init(code: "missing_field", message: "m", field: "conversationId"),
+                channel: nil,
+                conversationID: nil,
+                at: time
+            ),
+            is: #"{"channel":"","conversationId":"","senderId":"system","#
+                + #""content":"客服必须指明会话（conversationId）。 m","timestamp":"2024-01-15T10:30:00Z","#
+                + #""error":{"code":"missing_field","message":"m","field":"conversationId"}}"#
         )
         expect(
             ServerMessage.guideError(.init(code: "new", message: "m"), channel: nil, conversationID: nil, at: time),
