@@ -9,7 +9,7 @@ struct AgentRoutes: Sendable {
 
     func add(to group: RouterGroup<APIContext>) {
         group.get("agents") { request, _ in
-            let (page, size) = try QueryParameters(of: request).paging()
+            let (page, size) = try QueryParameters(of: request, known: QueryParameters.pagingNames).paging()
             return try APIResponse.success(
                 PageJSON(try await agents.agents(page: page, size: size), AgentJSON.init)
             )

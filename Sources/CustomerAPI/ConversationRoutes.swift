@@ -10,7 +10,10 @@ struct ConversationRoutes: Sendable {
 
     func add(to group: RouterGroup<APIContext>) {
         group.get("conversations") { request, context in
-            let query = try QueryParameters(of: request)
+            let query = try QueryParameters(
+                of: request,
+                known: ["state", "assignee", "customer", "channel"] + QueryParameters.pagingNames
+            )
             let (page, size) = try query.paging()
             let found = try await conversations.conversations(
                 matching: try filter(query),
@@ -27,7 +30,7 @@ struct ConversationRoutes: Sendable {
         }
         group.get("conversations/:id/messages") { request, context in
             let id = try context.id(of: "conversation")
-            let query = try QueryParameters(of: request)
+            let query = try QueryParameters(of: request, known: ["after", "before", "limit"])
             let seqs = 0...Int(Int32.max)
             let after = try query.integer("after", in: seqs)
             let before = try query.integer("before", in: seqs)

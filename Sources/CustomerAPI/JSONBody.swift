@@ -107,6 +107,10 @@ struct BodyReader: Sendable {
         } catch is NIOTooManyBytesError {
             throw tooLarge
         }
+        // The decoder takes such bytes for a field of another type.
+        guard String(validating: buffer.readableBytesView, as: UTF8.self) != nil else {
+            throw APIError(.badRequest, "malformed_json", "The body is not UTF-8.")
+        }
         do {
             return try JSONDecoder().decode(type, from: Data(buffer.readableBytesView))
         } catch DecodingError.typeMismatch {

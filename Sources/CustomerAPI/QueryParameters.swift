@@ -8,12 +8,23 @@ import Hummingbird
 struct QueryParameters {
     private var values: [String: String] = [:]
 
-    /// - Throws: 400 `malformed_query` for a broken `%XX` or bytes that are not UTF-8.
-    init(of request: Request) throws {
+    /// - Parameter known: the names that this address knows, in the order to list them.
+    /// - Throws: 400 `malformed_query` for a broken `%XX` or bytes that are not UTF-8; 400 `unknown_parameter` for another
+    ///   name than the known ones: a filter that is misspelled must not look like one that everything passes.
+    init(of request: Request, known: [String]) throws {
         for pair in (request.uri.query ?? "").utf8.split(separator: UInt8(ascii: "&")) {
             let parts = pair.split(separator: UInt8(ascii: "="), maxSplits: 1, omittingEmptySubsequences: false)
             let name = try Self.decode(parts[0], in: nil)
             let value = parts.count == 2 ? try Self.decode(parts[1], in: name) : ""
+            guard known.contains(name) else {
+                let shown = String(name.prefix(64))
+                throw APIError(
+                    .badRequest,
+                    "unknown_parameter",
+                    "There is no such query parameter: \"\(shown)\". Known are \(known.joined(separator: ", ")).",
+                    field: shown
+                )
+            }
             if !value.isEmpty, values[name] == nil { values[name] = value }
         }
     }
@@ -75,6 +86,9 @@ struct QueryParameters {
         guard let flag = Bool(text) else { throw APIError.invalid(name, "\"\(name)\" must be true or false.") }
         return flag
     }
+
+    /// What ``paging()`` reads.
+    static let pagingNames = ["page", "size"]
 
     /// `page` from 0 (default 0) and `size` from 1 to 100 (default 20).
     func paging() throws -> (page: Int, size: Int) {
