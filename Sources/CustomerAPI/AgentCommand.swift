@@ -51,7 +51,16 @@ struct AgentAddCommand: AsyncParsableCommand {
         let password = given ?? Self.madeUpPassword()
         try await withStores { agents, _ in
             let hash = try await PasswordHasher().hash(password)
-            _ = try await agents.create(login: login, name: name, role: role, passwordHash: hash)
+            do {
+                _ = try await agents.create(login: login, name: name, role: role, passwordHash: hash)
+            } catch let error as MessagingError where error.code == .conflict {
+                throw StartError(
+                    """
+                    \(error.message) Its password is changed with PUT /api/v1/agents/{id} and an admin's token, which \
+                    `customer-api agent token --login LOGIN` prints.
+                    """
+                )
+            }
         }
         printToStandardError("Added \(role.rawValue) \(login).")
         if given == nil { print(password) }

@@ -12,6 +12,7 @@ struct CustomerAPICommand: AsyncParsableCommand {
         commandName: "customer-api",
         abstract: "The REST interface for customers' tokens, customers, agents and conversations.",
         discussion: Setting.help,
+        version: Release.version,
         subcommands: [ServeCommand.self, AgentCommand.self, HealthCommand.self],
         defaultSubcommand: ServeCommand.self
     )

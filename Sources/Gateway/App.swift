@@ -2,6 +2,7 @@ import ArgumentParser
 import Configuration
 import Glibc
 import Logging
+import Messaging
 import NIOCore
 
 /// The real-time tier: WebSocket `/ws/chat` for customers and agents.
@@ -11,6 +12,7 @@ struct GatewayCommand: AsyncParsableCommand {
         commandName: "gateway",
         abstract: "Connects customers and agents by WebSocket.",
         discussion: Configuration.help,
+        version: Release.version,
         subcommands: [Serve.self, Health.self],
         defaultSubcommand: Serve.self
     )

@@ -121,6 +121,7 @@ struct CommandLineTests {
             )
             #expect(again.status == 1)
             #expect(again.errors.hasPrefix("Error: Another agent has this login"))
+            #expect(again.errors.contains("PUT /api/v1/agents/{id}"))
             #expect(try await run("agent", "token", "--login", "nobody", environment: environment).status == 1)
             let short = try await run(
                 "agent",
@@ -154,6 +155,13 @@ struct CommandLineTests {
         #expect(redis.status == 1)
         #expect(redis.errors.hasPrefix("Error: "))
         #expect(redis.errors.split(separator: "\n").count == 1)
+    }
+
+    @Test("--version prints the version")
+    func version() async throws {
+        let outcome = try await run("--version")
+        #expect(outcome.status == 0)
+        #expect(outcome.output == "\(Release.version)\n")
     }
 
     @Test("--help lists the settings")
