@@ -12,12 +12,12 @@ final class Hub: @unchecked Sendable {
     let mailbox: String
     let log: MessageLog
     let configuration: Configuration
-    private let logger: Logger
+    let logger: Logger
     private let broker: Broker
 
-    private var connections: [Int: Connection] = [:]
-    private var customers: [UniqueID: [Connection]] = [:]
-    private var agents: [UniqueID: [Connection]] = [:]
+    var connections: [Int: Connection] = [:]
+    var customers: [UniqueID: [Connection]] = [:]
+    var agents: [UniqueID: [Connection]] = [:]
     /// Begins with the time, so that no number comes twice although the mailbox keeps its name over a restart: a number is
     /// in the log, as the origin of a message.
     private var lastNumber = Timestamp.now.milliseconds * 1000
@@ -70,7 +70,7 @@ final class Hub: @unchecked Sendable {
         heartbeats = Array(repeating: [], count: max(1, configuration.heartbeatSeconds))
     }
 
-    private var onSubscribed: (Bool) -> Void = { _ in }
+    var onSubscribed: (Bool) -> Void = { _ in }
 
     func start(onSubscribed: @escaping (Bool) -> Void) {
         self.onSubscribed = onSubscribed
@@ -164,129 +164,6 @@ final class Hub: @unchecked Sendable {
                 listing: listing,
                 completion
             )
-        }
-    }
-
-    // MARK: Publications
-
-    private func handle(_ event: Broker.Event) {
-        switch event {
-        case .publication(let publication): handle(publication)
-        case .gap(let partition):
-            for connection in connections.values
-            where connection.principal.isAgent || connection.principal.id.partition == partition {
-                connection.register(partition)
-            }
-            closeRevoked(of: connections.values.filter { $0.tokenPartition == partition })
-        case .subscribed:
-            logger.info("The mailbox is subscribed", metadata: ["mailbox": "\(mailbox)"])
-            onSubscribed(true)
-            for connection in connections.values { connection.register() }
-            closeRevoked(of: connections.values)
-        case .lost:
-            onSubscribed(false)
-            logger.warning("The mailbox's subscription was lost", metadata: ["mailbox": "\(mailbox)"])
-        }
-    }
-
-    private func handle(_ publication: Publication) {
-        switch publication {
-        case .message(let item):
-            let encoded = EncodedMessage(item.message)
-            // A customer's conversation begins with its first message, so before that there is nothing to be shown.
-            for connection in customers[item.customer] ?? [] { connection.offer(encoded, before: 0) }
-            let before: Int? = if case .all = item.target { item.before } else { nil }
-            forEachAgent(item.target) { $0.offer(encoded, before: before) }
-
-        case .assignment(let item): handle(item)
-
-        case .typing(let signal, let isTyping):
-            let frame = ServerMessage.typing(
-                conversationID: signal.conversation,
-                senderID: signal.from,
-                senderKind: signal.fromKind,
-                isTyping: isTyping
-            )
-            send(frame, as: signal)
-
-        case .receipt(let signal, let delivered, let read):
-            let frame = ServerMessage.receipt(
-                conversationID: signal.conversation,
-                readerID: signal.from,
-                readerKind: signal.fromKind,
-                delivered: delivered,
-                read: read == 0 ? nil : read
-            )
-            send(frame, as: signal)
-
-        case .presence(let id, let isAgent, let isOnline, let target):
-            let frame = ServerMessage.presence(id: id, kind: isAgent ? .agent : .customer, online: isOnline)
-            for connection in (isAgent ? customers[target] : agents[target]) ?? [] where connection.dialect == .full {
-                connection.send(frame)
-            }
-
-        case .tick: break
-
-        case .revocation(let principal, let tokenHash):
-            let here = (agents[principal] ?? []) + (customers[principal] ?? [])
-            if tokenHash == Publication.allTokens {
-                closeRevoked(of: here, areSuspect: true)
-            } else {
-                for connection in here where connection.token.hash == tokenHash { connection.close(.revoked) }
-            }
-        }
-    }
-
-    private func handle(_ item: AssignmentPublication) {
-        let frame = ServerMessage.assignment(
-            conversationID: item.conversation,
-            state: item.state.rawValue,
-            assignee: item.assignee,
-            assigneeName: item.assigneeName,
-            fence: item.fence
-        )
-        for connection in customers[item.customer] ?? [] where connection.dialect == .full { connection.send(frame) }
-        forEachAgent(.all) { connection in
-            if connection.dialect == .full { connection.send(frame) }
-            switch item.state {
-            case .waiting:
-                // Given back with questions that nobody answered: whoever does not have them yet is shown them.
-                if item.lastSeq > item.answered {
-                    connection.show(item.conversation, after: item.answered, newest: item.lastSeq)
-                }
-            case .assigned:
-                if connection.principal.id != item.assignee {
-                    connection.drop(item.conversation)
-                } else if item.lastSeq > 0 {
-                    connection.show(item.conversation, after: item.answered, newest: item.lastSeq)
-                }
-            case .resolved:
-                if connection.principal.id != item.assignee {
-                    connection.drop(item.conversation)
-                } else {
-                    connection.unfollow(item.conversation)
-                }
-            }
-        }
-    }
-
-    private func send(_ frame: ByteBuffer, as signal: SignalPublication) {
-        if signal.isFromAgent {
-            for connection in customers[signal.customer] ?? [] where connection.dialect == .full {
-                connection.send(frame)
-            }
-        } else {
-            forEachAgent(signal.target) { connection in
-                if connection.dialect == .full { connection.send(frame) }
-            }
-        }
-    }
-
-    private func forEachAgent(_ target: AgentTarget, _ body: (Connection) -> Void) {
-        switch target {
-        case .none: break
-        case .one(let id): for connection in agents[id] ?? [] { body(connection) }
-        case .all: for connections in agents.values { for connection in connections { body(connection) } }
         }
     }
 
@@ -395,8 +272,4 @@ final class Hub: @unchecked Sendable {
     func closeAll() {
         for connection in connections.values { connection.close(.draining) }
     }
-}
-
-extension SignalPublication {
-    fileprivate var fromKind: Message.SenderKind { isFromAgent ? .agent : .customer }
 }
