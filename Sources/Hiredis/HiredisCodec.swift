@@ -170,6 +170,8 @@ package final class HiredisReader {
 /// A socket that is connected, logged in, and has nothing in flight.
 struct HiredisSocket: Sendable {
     let descriptor: CInt
+    /// Whose it is.
+    let address: RedisConfiguration.Address
     /// Redis's `run_id`, which changes with each start of the server; `nil` if the user may not run `INFO`.
     let runID: String?
 
@@ -187,45 +189,88 @@ struct HiredisSocket: Sendable {
     ///
     /// The host's name is resolved at each call. The time-out is for the connect and for each answer.
     ///
+    /// - Parameter requiresPrimary: Whether to refuse a server that is a replica.
     /// - Throws: `.timedOut`; `.unavailable` if there is no connection; `.server` if Redis refuses, such as `WRONGPASS`
     ///   or `LOADING`. In each case it makes sense to try again later.
-    static func open(_ configuration: RedisConfiguration) throws(RedisError) -> HiredisSocket {
-        // hiredis writes with `write`, which ends the process if the other side is gone.
-        signal(SIGPIPE, SIG_IGN)
-        let timeout = timeval(configuration.connectTimeout)
-        let context =
-            switch configuration.address {
-            case .tcp(let host, let port): redisConnectWithTimeout(host, CInt(port), timeout)
-            case .unix(let path): redisConnectUnixWithTimeout(path, timeout)
-            }
-        guard let context else { throw RedisError(.unavailable, "There is no memory to connect.", mayHaveRun: false) }
+    static func open(
+        _ configuration: RedisConfiguration,
+        requiresPrimary: Bool = false
+    ) throws(RedisError) -> HiredisSocket {
+        let context = try connect(configuration)
         do throws(RedisError) {
-            try check(context, configuration, "connect to")
-            redisSetTimeout(context, timeout)
-            // Not on a unix socket: it has no such option, and hiredis would report that as an error.
-            if case .tcp = configuration.address { redisEnableKeepAlive(context) }
-            try check(context, configuration, "connect to")
-            let runID = try handshake(context, configuration)
-            return HiredisSocket(descriptor: CInt(redisFreeKeepFd(context)), runID: runID)
+            let steps = HandshakeStep.all(for: configuration, requiresPrimary: requiresPrimary)
+            var runID: String?
+            for (step, reply) in zip(steps, try perform(steps, context, configuration)) {
+                if step.tellsRunID { runID = reply.string.flatMap(HandshakeStep.runID) }
+                if step.tellsRole, reply.array?.first?.string != "master" {
+                    throw RedisError(
+                        .unavailable,
+                        "Redis at \(configuration.address) is not the primary any more, or not yet.",
+                        mayHaveRun: false
+                    )
+                }
+            }
+            return HiredisSocket(
+                descriptor: CInt(redisFreeKeepFd(context)),
+                address: configuration.address,
+                runID: runID
+            )
         } catch {
             redisFree(context)
             throw error
         }
     }
 
-    private static func handshake(
+    /// Connects, logs in, asks one thing, and closes. Blocks, and fails, as ``open(_:requiresPrimary:)``.
+    static func ask(_ command: RedisCommand, _ configuration: RedisConfiguration) throws(RedisError) -> RedisReply {
+        let context = try connect(configuration)
+        defer { redisFree(context) }
+        let steps = HandshakeStep.logIn(configuration) + [HandshakeStep(command: command)]
+        return try perform(steps, context, configuration).last ?? .null
+    }
+
+    private static func connect(
+        _ configuration: RedisConfiguration
+    ) throws(RedisError) -> UnsafeMutablePointer<redisContext> {
+        // hiredis writes with `write`, which ends the process if the other side is gone.
+        signal(SIGPIPE, SIG_IGN)
+        let timeout = timeval(configuration.connectTimeout)
+        let context: UnsafeMutablePointer<redisContext>?
+        let isTCP: Bool
+        switch configuration.address {
+        case .tcp(let host, let port): (context, isTCP) = (redisConnectWithTimeout(host, CInt(port), timeout), true)
+        case .unix(let path): (context, isTCP) = (redisConnectUnixWithTimeout(path, timeout), false)
+        case .sentinel: preconditionFailure("RedisConnector finds the server before it connects.")
+        }
+        guard let context else { throw RedisError(.unavailable, "There is no memory to connect.", mayHaveRun: false) }
+        do throws(RedisError) {
+            try check(context, configuration, "connect to")
+            redisSetTimeout(context, timeout)
+            // Not on a unix socket: it has no such option, and hiredis would report that as an error.
+            if isTCP { redisEnableKeepAlive(context) }
+            try check(context, configuration, "connect to")
+            return context
+        } catch {
+            redisFree(context)
+            throw error
+        }
+    }
+
+    /// Sends all steps in one write and takes their replies; `.null` for one that failed and is not required.
+    private static func perform(
+        _ steps: [HandshakeStep],
         _ context: UnsafeMutablePointer<redisContext>,
         _ configuration: RedisConfiguration
-    ) throws(RedisError) -> String? {
-        for step in HandshakeStep.all(for: configuration) {
+    ) throws(RedisError) -> [RedisReply] {
+        for step in steps {
             var bytes = ByteBuffer()
             guard HiredisEncoder.append(step.command, to: &bytes) else {
                 throw RedisError(.unavailable, "There is no memory to log in.", mayHaveRun: false)
             }
             bytes.withUnsafeReadableBytes { _ = redisAppendFormattedCommand(context, $0[...].chars, $0.count) }
         }
-        var runID: String?
-        for step in HandshakeStep.all(for: configuration) {
+        var replies: [RedisReply] = []
+        for step in steps {
             var raw: UnsafeMutableRawPointer?
             guard redisGetReply(context, &raw) == REDIS_OK, let raw else {
                 try check(context, configuration, "log in to")
@@ -233,11 +278,13 @@ struct HiredisSocket: Sendable {
             }
             defer { freeReplyObject(raw) }
             switch HiredisReply(raw.assumingMemoryBound(to: redisReply.self)).result() {
-            case .success(let reply): if step.tellsRunID { runID = reply.string.flatMap(HandshakeStep.runID) }
-            case .failure(let error): if step.isRequired { throw error }
+            case .success(let reply): replies.append(reply)
+            case .failure(let error):
+                if step.isRequired { throw error }
+                replies.append(.null)
             }
         }
-        return runID
+        return replies
     }
 
     private static func check(

@@ -16,6 +16,9 @@ package struct RedisCommand: Sendable {
     /// Set for `EVALSHA`: what to run if Redis does not have the script.
     let script: RedisScript?
 
+    /// Whether it succeeds only once as many replicas have it as ``RedisConfiguration/replicas`` says.
+    package var mustBeReplicated = false
+
     /// What one length takes up in `storage`.
     static let lengthBytes = MemoryLayout<UInt32>.size
 

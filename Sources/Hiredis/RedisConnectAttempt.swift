@@ -11,12 +11,12 @@ final class RedisConnectAttempt: Sendable {
 
     /// - Parameter completion: Called on `eventLoop`; not called if abandoned first.
     func run(
-        _ configuration: RedisConfiguration,
+        _ connector: RedisConnector,
         on eventLoop: any EventLoop,
         _ completion: @escaping @Sendable (Result<HiredisSocket, RedisError>) -> Void
     ) {
         NIOThreadPool.singleton.submit { _ in
-            let result = Result { () throws(RedisError) in try HiredisSocket.open(configuration) }
+            let result = Result { () throws(RedisError) in try connector.open() }
             let isWanted = self.isAbandoned.withLock { isAbandoned in
                 // Under the lock, so that after `abandon` nothing is scheduled.
                 if !isAbandoned { eventLoop.execute { completion(result) } }

@@ -23,7 +23,7 @@ protocol RedisLinkOwner: AnyObject, SendableMetatype {
 // @unchecked: all state is read and written on `eventLoop` only.
 final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     let eventLoop: any EventLoop
-    private let configuration: RedisConfiguration
+    private let connector: RedisConnector
     private let logger: Logger
     private var machine: RedisConnectionStateMachine
     /// Held from `start` until closed: a started link lives until somebody closes it.
@@ -36,7 +36,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private var generator = SystemRandomNumberGenerator()
 
     init(configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger) {
-        self.configuration = configuration
+        self.connector = RedisConnector(configuration: configuration)
         self.eventLoop = eventLoop
         self.machine = RedisConnectionStateMachine(backoff: configuration.backoff)
         var logger = logger
@@ -107,7 +107,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private func connect() {
         let attempt = RedisConnectAttempt()
         self.attempt = attempt
-        attempt.run(configuration, on: eventLoop) { outcome in
+        attempt.run(connector, on: eventLoop) { outcome in
             switch outcome {
             case .success(let socket): self.connected(socket)
             case .failure(let error): self.connectFailed(error)
@@ -144,7 +144,10 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
         case .adopt:
             self.channel = channel
             self.reader = HiredisReader()
-            logger.info("Connected to Redis.", metadata: ["redis.run_id": "\(socket.runID ?? "unknown")"])
+            logger.info(
+                "Connected to Redis.",
+                metadata: ["redis.server": "\(socket.address)", "redis.run_id": "\(socket.runID ?? "unknown")"]
+            )
             owner?.linkOpened(socket)
         case .discard:
             channel.close(promise: nil)

@@ -39,6 +39,24 @@ package final class RedisServer: Sendable {
         }
     }
 
+    /// Starts a sentinel that watches nothing yet, in the same way.
+    static func startSentinel() async throws -> RedisServer {
+        let server = try RedisServer(port: LoopbackPort.free(), appendOnly: false, extra: [])
+        // A sentinel keeps what it knows in its configuration, which must be there as a file.
+        let text = """
+            port \(server.port)
+            bind 127.0.0.1
+            unixsocket \(server.socketPath)
+            dir \(server.folder.path)
+            logfile \(server.folder.path)/redis.log
+
+            """
+        let file = server.folder.appendingPathComponent("sentinel.conf")
+        try text.write(to: file, atomically: true, encoding: .utf8)
+        try await server.launch([file.path, "--sentinel"])
+        return server
+    }
+
     private init(port: Int, appendOnly: Bool, extra: [String]) throws {
         // The path of a unix socket may have 107 bytes, so not below a long TMPDIR.
         folder = URL(fileURLWithPath: "/tmp/redis-\(UUID().uuidString.prefix(8).lowercased())", isDirectory: true)
@@ -88,6 +106,10 @@ package final class RedisServer: Sendable {
 
     /// Runs redis-cli against it and returns what that prints, trimmed. For a server with a password begin with `-a`.
     package func command(_ args: String...) throws -> String {
+        try command(args)
+    }
+
+    package func command(_ args: [String]) throws -> String {
         let child = try ChildProcess(
             "redis-cli",
             ["-s", socketPath, "--no-auth-warning"] + args,
@@ -101,8 +123,8 @@ package final class RedisServer: Sendable {
         child.send(number)
     }
 
-    private func launch() async throws {
-        let child = try ChildProcess("redis-server", arguments, capturesOutput: false)
+    private func launch(_ arguments: [String]? = nil) async throws {
+        let child = try ChildProcess("redis-server", arguments ?? self.arguments, capturesOutput: false)
         process.withLock { $0 = child }
         let deadline = ContinuousClock.now + .seconds(30)
         // Only redis-cli's own words tell "up" from "still loading" or "wants a password".
