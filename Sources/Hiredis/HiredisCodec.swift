@@ -16,9 +16,18 @@ package import NIOCore
 package enum HiredisEncoder {
     /// Appends `command` in RESP to `buffer`.
     ///
-    /// - Parameter inFull: For a script's command: send `EVAL` and the source in place of `EVALSHA` and the SHA-1.
+    /// - Parameters:
+    ///   - inFull: For a script's command: send `EVAL` and the source in place of `EVALSHA` and the SHA-1.
+    ///   - onCluster: Send the form of the script that is for a Redis Cluster, if it has one.
+    ///   - runID: What stands where the command has ``RedisCommand/appendRunID()``.
     /// - Returns: `false` if there was no memory for it; `buffer` is unchanged then.
-    package static func append(_ command: RedisCommand, inFull: Bool = false, to buffer: inout ByteBuffer) -> Bool {
+    package static func append(
+        _ command: RedisCommand,
+        inFull: Bool = false,
+        onCluster: Bool = false,
+        runID: [UInt8] = [],
+        to buffer: inout ByteBuffer
+    ) -> Bool {
         let count = command.argumentCount
         return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { pointers in
             withUnsafeTemporaryAllocation(of: Int.self, capacity: count) { lengths in
@@ -31,14 +40,23 @@ package enum HiredisEncoder {
                         lengths[index] = length
                         offset += length
                     }
-                    guard inFull, let script = command.script else {
+                    let variant = onCluster ? command.script?.onCluster : nil
+                    guard inFull || variant != nil || command.runIDIndex != nil else {
                         return append(pointers, lengths, to: &buffer)
                     }
+                    // What stands in the command's own bytes is replaced where it is not the thing to send.
+                    let script = inFull || variant != nil ? variant ?? command.script : nil
+                    let text = (inFull ? script?.source : script?.sha1Bytes) ?? []
                     return evalName.withUnsafeBytes { name in
-                        script.source.withUnsafeBytes { source in
-                            (pointers[0], lengths[0]) = (name[...].chars, name.count)
-                            (pointers[1], lengths[1]) = (source[...].chars, source.count)
-                            return append(pointers, lengths, to: &buffer)
+                        text.withUnsafeBytes { text in
+                            runID.withUnsafeBytes { runID in
+                                if script != nil { (pointers[1], lengths[1]) = (text[...].chars, text.count) }
+                                if script != nil, inFull { (pointers[0], lengths[0]) = (name[...].chars, name.count) }
+                                if let index = command.runIDIndex {
+                                    (pointers[index], lengths[index]) = (runID[...].chars, runID.count)
+                                }
+                                return append(pointers, lengths, to: &buffer)
+                            }
                         }
                     }
                 }
@@ -240,7 +258,7 @@ struct HiredisSocket: Sendable {
         switch configuration.address {
         case .tcp(let host, let port): (context, isTCP) = (redisConnectWithTimeout(host, CInt(port), timeout), true)
         case .unix(let path): (context, isTCP) = (redisConnectUnixWithTimeout(path, timeout), false)
-        case .sentinel: preconditionFailure("RedisConnector finds the server before it connects.")
+        case .sentinel, .cluster: preconditionFailure("The server has to be found before it is connected to.")
         }
         guard let context else { throw RedisError(.unavailable, "There is no memory to connect.", mayHaveRun: false) }
         do throws(RedisError) {

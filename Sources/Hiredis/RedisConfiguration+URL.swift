@@ -5,6 +5,8 @@ extension RedisConfiguration {
     /// - `unix://[[user]:password@]/path/to.sock[?db=1]`.
     /// - `redis-sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/db]`: sentinels, port 26379 if not named,
     ///   and the name they give the primary. `?sentinel_username=` and `?sentinel_password=` log in to the sentinels.
+    /// - `redis-cluster://[[user]:password@]host[:port][,host[:port]…]`: some servers of a Redis Cluster, port 6379 if not
+    ///   named; they tell of the others.
     ///
     /// User, password, host and path are percent-decoded: a `/`, `?` or `#` in a password must be written `%2F`, `%3F`,
     /// `%23`. `?db=` is understood in each of these.
@@ -46,10 +48,17 @@ extension RedisConfiguration {
                 throw .url("The Redis URL has a sentinel_username without a sentinel_password.")
             }
             expectsFailover()
+        case "redis-cluster":
+            let seeds = try parts.endpoints(defaultPort: 6379)
+            guard try parts.database(parts.path) == 0 else {
+                throw .url("A Redis Cluster has database 0 only.")
+            }
+            self.init(address: .cluster(seeds))
+            expectsFailover()
         case "rediss":
             throw .url("TLS to Redis (rediss://) is not supported; use redis:// on a private network.")
         default:
-            throw .url("The Redis URL must begin with redis://, unix:// or redis-sentinel://.")
+            throw .url("The Redis URL must begin with redis://, unix://, redis-sentinel:// or redis-cluster://.")
         }
         (username, password) = try parts.login()
     }
@@ -82,7 +91,9 @@ private struct URLParts {
 
     init(_ url: String) throws(RedisError) {
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
-            throw .url("The Redis URL has no scheme; it must begin with redis://, unix:// or redis-sentinel://.")
+            throw .url(
+                "The Redis URL has no scheme; it must begin with redis://, unix://, redis-sentinel:// or redis-cluster://."
+            )
         }
         guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
             throw .url("The Redis URL contains a space or a control character; percent-encode it.")
@@ -121,7 +132,7 @@ private struct URLParts {
     /// The one server of the authority.
     func endpoint() throws(RedisError) -> RedisEndpoint {
         guard !authority.contains(",") else {
-            throw .url("A redis:// URL names one host; for several use redis-sentinel://.")
+            throw .url("A redis:// URL names one host; for several use redis-sentinel:// or redis-cluster://.")
         }
         return try endpoints(defaultPort: 6379)[0]
     }

@@ -24,10 +24,14 @@ package struct RedisConfiguration: Sendable {
         /// The primary that these sentinels call `primary`, asked for anew at each connect.
         case sentinel([RedisEndpoint], primary: String)
 
+        /// The Redis Cluster that these servers belong to.
+        case cluster([RedisEndpoint])
+
         package var description: String {
             switch self {
             case .tcp(let host, let port): RedisEndpoint(host: host, port: port).description
             case .unix(let path): path
+            case .cluster(let seeds): RedisEndpoint.list(seeds)
             case .sentinel(let sentinels, let primary): "\(RedisEndpoint.list(sentinels))/\(primary)"
             }
         }
@@ -63,6 +67,9 @@ package struct RedisConfiguration: Sendable {
     /// How often a subscription asks Redis for a sign of life. Silence until the next time means that it is lost.
     package var subscriptionPingInterval: Duration = .seconds(5)
 
+    /// Whether `address` is that of one primary of a Redis Cluster.
+    var isOfCluster = false
+
     package init(address: Address, username: String? = nil, password: String? = nil, database: Int = 0) {
         self.address = address
         self.username = username
@@ -83,6 +90,7 @@ extension RedisConfiguration: CustomStringConvertible, CustomDebugStringConverti
         return switch address {
         case .tcp: "redis://\(login)\(address)/\(database)"
         case .unix(let path): "unix://\(login)\(path)?db=\(database)"
+        case .cluster: "redis-cluster://\(login)\(address)"
         case .sentinel: "redis-sentinel://\(login)\(address)/\(database)"
         }
     }

@@ -1,7 +1,7 @@
 import Logging
 package import NIOCore
 
-/// The connection of one event loop to Redis, for commands. It connects again for ever; while there is no connection,
+/// The connection of one event loop to Redis, for commands: to one server, or to each primary of a Redis Cluster. It connects again for ever; while there is no connection,
 /// commands fail at once.
 ///
 /// Whatever is sent in one turn of the event loop leaves in one write, and answers come in the order of the commands.
@@ -13,11 +13,16 @@ package final class RedisConnection: @unchecked Sendable {
     package typealias Completion = (Result<RedisReply, RedisError>) -> Void
 
     package let eventLoop: any EventLoop
-    private let node: RedisNodeConnection
+    private let target: Target
 
     private let submissions: RedisSubmissions
     /// What was last taken out of `submissions`: empty but while it is performed. Its memory is used again.
     private var taken: [RedisSubmission] = []
+
+    private enum Target {
+        case one(RedisNodeConnection)
+        case cluster(RedisClusterRouter)
+    }
 
     /// What the client keeps count of.
     enum Change {
@@ -34,26 +39,50 @@ package final class RedisConnection: @unchecked Sendable {
     ) {
         self.eventLoop = eventLoop
         self.submissions = RedisSubmissions(limit: configuration.maxQueuedCommands)
-        self.node = RedisNodeConnection(
-            configuration: configuration,
-            eventLoop: eventLoop,
-            logger: logger,
-            onChange: onChange
-        )
+        if case .cluster(let seeds) = configuration.address {
+            target = .cluster(
+                RedisClusterRouter(
+                    configuration: configuration,
+                    seeds: seeds,
+                    eventLoop: eventLoop,
+                    logger: logger,
+                    onChange: onChange
+                )
+            )
+        } else {
+            target = .one(
+                RedisNodeConnection(
+                    configuration: configuration,
+                    eventLoop: eventLoop,
+                    logger: logger,
+                    onChange: onChange
+                )
+            )
+        }
     }
 
-    /// Whether a command sent now would be written.
-    package var isReady: Bool { node.isReady }
+    /// Whether a command sent now would be written, whatever its key.
+    package var isReady: Bool {
+        switch target {
+        case .one(let node): node.isReady
+        case .cluster(let router): router.isReady
+        }
+    }
 
     /// Redis's `run_id` as of the last connect; it changes when the server restarts or another one takes over. `nil`
     /// before the first connect, and if this user may not run `INFO`.
-    package var runID: String? { node.runID }
+    ///
+    /// `nil` on a Redis Cluster, where each server has its own: use ``RedisCommand/appendRunID()``.
+    package var runID: String? {
+        if case .one(let node) = target { node.runID } else { nil }
+    }
 
     /// Sends `command` at the end of this turn of the event loop, together with all others of the turn.
     ///
     /// `completion` is called exactly once, on the event loop; before this returns if the command cannot be sent.
     /// It fails with a ``RedisError``:
-    /// - `.unavailable`: no connection, or `maxQueuedCommands` or `maxQueuedBytes` are reached. Not sent.
+    /// - `.unavailable`: no connection, or on a Redis Cluster none to the server of this key, or its slot was on its way
+    ///   to another server for `commandTimeout`, or `maxQueuedCommands` or `maxQueuedBytes` are reached. Not sent.
     /// - `.timedOut`: no answer within `commandTimeout`. It may have run.
     /// - `.disconnected`: the connection was lost first. It may have run.
     /// - `.notReplicated`: it has run, but not as many replicas have it as ``RedisCommand/mustBeReplicated`` asks for.
@@ -62,17 +91,26 @@ package final class RedisConnection: @unchecked Sendable {
     /// A script that this connection has not sent yet is sent in full, so that pipelined scripts run in order also
     /// right after a restart of Redis. Only for commands in flight during a `SCRIPT FLUSH` may the order change.
     package func send(_ command: RedisCommand, _ completion: @escaping Completion) {
-        node.send(command, completion)
+        switch target {
+        case .one(let node): node.send(command, completion)
+        case .cluster(let router): router.send(command, completion)
+        }
     }
 
     /// Starts to connect.
     func start() {
-        node.start()
+        switch target {
+        case .one(let node): node.start()
+        case .cluster(let router): router.start()
+        }
     }
 
     /// Takes no new commands, lets those in flight be answered or pass their deadline, then closes.
     func close() -> EventLoopFuture<Void> {
-        node.close()
+        switch target {
+        case .one(let node): node.close()
+        case .cluster(let router): router.close()
+        }
     }
 
     // MARK: - From other threads

@@ -26,7 +26,7 @@ final class RedisConnector: Sendable {
     /// - Throws: As ``HiredisSocket/open(_:requiresPrimary:)``; with Sentinel, the last sentinel's failure.
     func open() throws(RedisError) -> HiredisSocket {
         guard case .sentinel(let sentinels, let primary) = configuration.address else {
-            return try HiredisSocket.open(configuration)
+            return try HiredisSocket.open(configuration, requiresPrimary: configuration.isOfCluster)
         }
         let first = favourite.load(ordering: .relaxed)
         var failure = RedisError(.configuration, "No sentinel is named.", mayHaveRun: false)

@@ -107,7 +107,11 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private func connect() {
         let attempt = RedisConnectAttempt()
         self.attempt = attempt
-        attempt.run(connector, on: eventLoop) { outcome in
+        attempt.run(on: eventLoop) { [connector] () throws(RedisError) in
+            try connector.open()
+        } discard: { socket in
+            socket.close()
+        } _: { outcome in
             switch outcome {
             case .success(let socket): self.connected(socket)
             case .failure(let error): self.connectFailed(error)

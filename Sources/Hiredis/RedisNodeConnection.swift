@@ -15,6 +15,7 @@ final class RedisNodeConnection: @unchecked Sendable {
 
     let eventLoop: any EventLoop
     private(set) var runID: String?
+    private var runIDBytes: [UInt8] = []
 
     private let configuration: RedisConfiguration
     private let link: RedisLink<RedisNodeConnection>
@@ -81,7 +82,15 @@ final class RedisNodeConnection: @unchecked Sendable {
     }
 
     private func enqueue(_ command: RedisCommand, inFull: Bool, _ completion: @escaping Completion) {
-        guard HiredisEncoder.append(command, inFull: inFull, to: &unsent) else {
+        guard
+            HiredisEncoder.append(
+                command,
+                inFull: inFull,
+                onCluster: configuration.isOfCluster,
+                runID: runIDBytes,
+                to: &unsent
+            )
+        else {
             return completion(.failure(.queueFull))
         }
         pipeline.append(
@@ -177,6 +186,7 @@ final class RedisNodeConnection: @unchecked Sendable {
 extension RedisNodeConnection: RedisLinkOwner {
     func linkOpened(_ socket: HiredisSocket) {
         runID = socket.runID
+        runIDBytes = Array((runID ?? "").utf8)
         replication?.reset()
         scriptsSent.removeAll(keepingCapacity: true)
         // A quarter of the time-out is how late a deadline may be noticed.

@@ -54,6 +54,12 @@ struct RedisConfigurationTests {
             sentinelUser: "watch",
             sentinelPassword: "a&b"
         ),
+        Good(
+            url: "redis-cluster://app:secret@h1:7000,h2",
+            address: .cluster([RedisEndpoint(host: "h1", port: 7000), RedisEndpoint(host: "h2", port: 6379)]),
+            user: "app",
+            password: "secret"
+        ),
     ]
 
     @Test("Are read in full", arguments: good)
@@ -70,7 +76,7 @@ struct RedisConfigurationTests {
     private static let bad: [(url: String, message: String)] = [
         ("", "has no scheme"),
         ("localhost:6379", "has no scheme"),
-        ("http://h", "must begin with redis://, unix:// or redis-sentinel://"),
+        ("http://h", "must begin with redis://, unix://, redis-sentinel:// or redis-cluster://"),
         ("rediss://h", "TLS to Redis (rediss://) is not supported"),
         ("redis://", "names no host"),
         ("redis://:hunter2@", "names no host"),
@@ -104,7 +110,9 @@ struct RedisConfigurationTests {
         ("redis-sentinel://h1/main/x", "must be a database number"),
         ("redis-sentinel://h1/main?sentinel_username=a", "without a sentinel_password"),
         ("redis-sentinel://h1/main?password=hunter2", "db, sentinel_username, sentinel_password"),
-        ("redis-cluster://h1", "must begin with redis://, unix:// or redis-sentinel://"),
+        ("redis-cluster://", "names no host"),
+        ("redis-cluster://h1/1", "has database 0 only"),
+        ("redis-cluster://h1?db=1", "has database 0 only"),
         ("unix://run/redis.sock", "three slashes"),
         ("unix://", "three slashes"),
         ("unix:///\(String(repeating: "x", count: 107))", "longer than 107 bytes"),

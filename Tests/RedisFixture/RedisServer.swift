@@ -11,6 +11,8 @@ package final class RedisServer: Sendable {
     package let unixURL: String
     package let port: Int
     package let socketPath: String
+    /// Where the servers of a cluster talk among themselves; 0 for others.
+    let busPort: Int
 
     private let folder: URL
     private let arguments: [String]
@@ -24,10 +26,19 @@ package final class RedisServer: Sendable {
     ///     after ``kill()`` finds it again.
     ///   - extra: More of redis-server's arguments, such as `["--requirepass", "secret"]`.
     package static func start(appendOnly: Bool = false, extra: [String] = []) async throws -> RedisServer {
+        try await start(appendOnly: appendOnly, extra: extra, busPort: 0)
+    }
+
+    static func start(appendOnly: Bool = false, extra: [String], busPort: Int) async throws -> RedisServer {
         // Between finding a free port and using it somebody else may take it: then look for another one.
         var attempt = 1
         while true {
-            let server = try RedisServer(port: LoopbackPort.free(), appendOnly: appendOnly, extra: extra)
+            let server = try RedisServer(
+                port: LoopbackPort.free(),
+                appendOnly: appendOnly,
+                extra: extra,
+                busPort: busPort
+            )
             do {
                 try await server.launch()
                 return server
@@ -41,7 +52,7 @@ package final class RedisServer: Sendable {
 
     /// Starts a sentinel that watches nothing yet, in the same way.
     static func startSentinel() async throws -> RedisServer {
-        let server = try RedisServer(port: LoopbackPort.free(), appendOnly: false, extra: [])
+        let server = try RedisServer(port: LoopbackPort.free(), appendOnly: false, extra: [], busPort: 0)
         // A sentinel keeps what it knows in its configuration, which must be there as a file.
         let text = """
             port \(server.port)
@@ -57,7 +68,8 @@ package final class RedisServer: Sendable {
         return server
     }
 
-    private init(port: Int, appendOnly: Bool, extra: [String]) throws {
+    private init(port: Int, appendOnly: Bool, extra: [String], busPort: Int) throws {
+        self.busPort = busPort
         // The path of a unix socket may have 107 bytes, so not below a long TMPDIR.
         folder = URL(fileURLWithPath: "/tmp/redis-\(UUID().uuidString.prefix(8).lowercased())", isDirectory: true)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
