@@ -4,7 +4,8 @@ import Synchronization
 ///
 /// With Sentinel each connect begins with the question which server is the primary now: `SENTINEL
 /// GET-MASTER-ADDR-BY-NAME`, to one sentinel after the other, beginning with the last that led to a primary. What
-/// answers there must call itself the primary (`ROLE`), since a sentinel may know less than another for some time.
+/// answers there must call itself the primary (`ROLE`), since a sentinel may know less than another for some time. While
+/// it is connected, one sentinel after the other is asked whether another server took over.
 ///
 /// Any thread.
 ///
@@ -14,6 +15,16 @@ final class RedisConnector: Sendable {
     /// The index of the sentinel to ask first.
     private let favourite = Atomic<Int>(0)
 
+    /// The index of the sentinel that is asked next whether another primary took over.
+    private let turn = Atomic<Int>(0)
+    /// The server that was given up for another, and when: a sentinel that names it has not heard yet.
+    private let left = Mutex<(server: RedisEndpoint, time: ContinuousClock.Instant)?>(nil)
+
+    /// How often to ask, while all seems well. A primary that was replaced goes on as one until the sentinels demote it,
+    /// which they do only after 8 s or more; what it stores until then is lost.
+    static let checkInterval = Duration.milliseconds(500)
+    /// How long one sentinel may know less than another, and more: they tell each other every 2 s.
+    private static let longestIgnorance = Duration.seconds(10)
     /// A sentinel answers from memory. One that does not is down, and the next one should be asked soon.
     private static let longestSentinelTimeout = Duration.milliseconds(500)
 
@@ -47,6 +58,36 @@ final class RedisConnector: Sendable {
             }
         }
         throw failure
+    }
+
+    var asksSentinels: Bool {
+        if case .sentinel = configuration.address { true } else { false }
+    }
+
+    /// Whether a sentinel, each time another one, names a server that is the primary in place of the one of `socket`.
+    ///
+    /// Blocks, so call it on a thread of its own. No answer is no reason to leave.
+    func isReplaced(_ socket: HiredisSocket) -> Bool {
+        guard case .sentinel(let sentinels, let primary) = configuration.address,
+            case .tcp(let host, let port) = socket.address
+        else { return false }
+        let index = turn.wrappingAdd(1, ordering: .relaxed).oldValue % sentinels.count
+        guard let server = try? find(primary, sentinels[index]), server != RedisEndpoint(host: host, port: port) else {
+            return false
+        }
+        let isOldNews = left.withLock { left in
+            left.map { $0.server == server && $0.time.duration(to: .now) < RedisConnector.longestIgnorance } ?? false
+        }
+        if isOldNews { return false }
+        var target = configuration
+        target.address = .tcp(host: server.host, port: server.port)
+        guard let other = try? HiredisSocket.open(target, requiresPrimary: true) else { return false }
+        other.close()
+        // The same server under another name.
+        if let runID = other.runID, runID == socket.runID { return false }
+        left.withLock { $0 = (RedisEndpoint(host: host, port: port), .now) }
+        favourite.store(index, ordering: .relaxed)
+        return true
     }
 
     private func find(_ primary: String, _ sentinel: RedisEndpoint) throws(RedisError) -> RedisEndpoint {

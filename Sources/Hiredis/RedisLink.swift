@@ -32,6 +32,9 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private var reader: HiredisReader?
     private var attempt: RedisConnectAttempt?
     private var retry: Scheduled<Void>?
+    /// With Sentinel: asks from time to time whether another server took over.
+    private var check: Scheduled<Void>?
+    private var checking: RedisConnectAttempt?
     private var closing: EventLoopPromise<Void>?
     private var generator = SystemRandomNumberGenerator()
 
@@ -152,9 +155,31 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
                 "Connected to Redis.",
                 metadata: ["redis.server": "\(socket.address)", "redis.run_id": "\(socket.runID ?? "unknown")"]
             )
+            if connector.asksSentinels {
+                // Not all links of a program at the same moment.
+                scheduleCheck(socket, after: RedisConnector.checkInterval * Double.random(in: 0...1, using: &generator))
+            }
             owner?.linkOpened(socket)
         case .discard:
             channel.close(promise: nil)
+        }
+    }
+
+    private func scheduleCheck(_ socket: HiredisSocket, after delay: Duration) {
+        check = eventLoop.scheduleTask(in: TimeAmount(delay)) {
+            let attempt = RedisConnectAttempt()
+            self.checking = attempt
+            attempt.run(on: self.eventLoop) { [connector = self.connector] () throws(RedisError) in
+                connector.isReplaced(socket)
+            } _: { result in
+                guard self.checking === attempt else { return }
+                self.checking = nil
+                if case .success(true) = result {
+                    let reason = "Another Redis has become the primary."
+                    return self.drop(RedisError(.disconnected, reason, mayHaveRun: true))
+                }
+                self.scheduleCheck(socket, after: RedisConnector.checkInterval)
+            }
         }
     }
 
@@ -184,6 +209,10 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
         let channel = self.channel
         self.channel = nil
         self.reader = nil
+        check?.cancel()
+        check = nil
+        checking?.abandon()
+        checking = nil
         channel?.close(promise: nil)
     }
 

@@ -126,6 +126,34 @@ struct RedisSentinelTests {
         }
     }
 
+    @Test(
+        "A primary that still is one is left when a sentinel names another; what the sentinel says late is no reason to go back"
+    )
+    func leavesReplaced() async throws {
+        try await withRedis { old in
+            try await withRedis { new in
+                let sentinel = try await FakeSentinel(naming: old.port)
+                try await withClient(sentinel.configuration()) { client in
+                    #expect(try await client.send(RedisCommand("SET", "a", "1")) == .status("OK"))
+                    sentinel.name(new)
+                    try await eventually("the new primary is used") {
+                        _ = try? await client.send(RedisCommand("SET", "b", "1"))
+                        return try new.command("EXISTS", "b") == "1"
+                    }
+                    sentinel.name(old)
+                    _ = try old.command("DEL", "b")
+                    // Long enough for two more questions.
+                    for _ in 0..<60 {
+                        #expect(try await client.send(RedisCommand("SET", "b", "1")) == .status("OK"))
+                        try await Task.sleep(for: .milliseconds(20))
+                    }
+                    #expect(try old.command("EXISTS", "b") == "0")
+                }
+                try await sentinel.close()
+            }
+        }
+    }
+
     enum Fault: String, CaseIterable, Sendable { case failoverCommand, killedPrimary }
 
     @Test(
