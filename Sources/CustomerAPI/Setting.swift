@@ -21,7 +21,9 @@ package struct Setting: Sendable {
     )
     static let redisURL = Setting(
         name: "REDIS_URL",
-        type: "a URL, redis://user:password@host:port/db or unix:///path?db=0",
+        type:
+            "a URL: redis://user:password@host:port/db, unix:///path?db=0, redis-sentinel://host:26379,host/primary/db or "
+            + "redis-cluster://host:port,host",
         defaultValue: "redis://127.0.0.1:6379/0",
         meaning: "The Redis that holds everything.",
         isSecret: true

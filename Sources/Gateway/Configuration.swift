@@ -46,11 +46,12 @@ package struct Configuration: Sendable {
         .text(
             "REDIS_URL",
             \.redisURL,
-            "a redis:// or unix:// URL",
-            "redis://user:password@host:port/db or unix:///path?db=N.",
+            "a redis://, unix://, redis-sentinel:// or redis-cluster:// URL",
+            "redis://user:password@host:port/db, unix:///path?db=N, redis-sentinel://host:26379,host/primary/db or "
+                + "redis-cluster://host:port,host.",
             isSecret: true
         ) {
-            $0.hasPrefix("redis://") || $0.hasPrefix("unix://")
+            url in ["redis://", "unix://", "redis-sentinel://", "redis-cluster://"].contains { url.hasPrefix($0) }
         },
         .text(
             "LOG_LEVEL",

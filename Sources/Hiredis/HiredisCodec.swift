@@ -16,9 +16,18 @@ package import NIOCore
 package enum HiredisEncoder {
     /// Appends `command` in RESP to `buffer`.
     ///
-    /// - Parameter inFull: For a script's command: send `EVAL` and the source in place of `EVALSHA` and the SHA-1.
+    /// - Parameters:
+    ///   - inFull: For a script's command: send `EVAL` and the source in place of `EVALSHA` and the SHA-1.
+    ///   - onCluster: Send the form of the script that is for a Redis Cluster, if it has one.
+    ///   - runID: What stands where the command has ``RedisCommand/appendRunID()``.
     /// - Returns: `false` if there was no memory for it; `buffer` is unchanged then.
-    package static func append(_ command: RedisCommand, inFull: Bool = false, to buffer: inout ByteBuffer) -> Bool {
+    package static func append(
+        _ command: RedisCommand,
+        inFull: Bool = false,
+        onCluster: Bool = false,
+        runID: [UInt8] = [],
+        to buffer: inout ByteBuffer
+    ) -> Bool {
         let count = command.argumentCount
         return withUnsafeTemporaryAllocation(of: UnsafePointer<CChar>?.self, capacity: count) { pointers in
             withUnsafeTemporaryAllocation(of: Int.self, capacity: count) { lengths in
@@ -31,14 +40,23 @@ package enum HiredisEncoder {
                         lengths[index] = length
                         offset += length
                     }
-                    guard inFull, let script = command.script else {
+                    let variant = onCluster ? command.script?.onCluster : nil
+                    guard inFull || variant != nil || command.runIDIndex != nil else {
                         return append(pointers, lengths, to: &buffer)
                     }
+                    // What stands in the command's own bytes is replaced where it is not the thing to send.
+                    let script = inFull || variant != nil ? variant ?? command.script : nil
+                    let text = (inFull ? script?.source : script?.sha1Bytes) ?? []
                     return evalName.withUnsafeBytes { name in
-                        script.source.withUnsafeBytes { source in
-                            (pointers[0], lengths[0]) = (name[...].chars, name.count)
-                            (pointers[1], lengths[1]) = (source[...].chars, source.count)
-                            return append(pointers, lengths, to: &buffer)
+                        text.withUnsafeBytes { text in
+                            runID.withUnsafeBytes { runID in
+                                if script != nil { (pointers[1], lengths[1]) = (text[...].chars, text.count) }
+                                if script != nil, inFull { (pointers[0], lengths[0]) = (name[...].chars, name.count) }
+                                if let index = command.runIDIndex {
+                                    (pointers[index], lengths[index]) = (runID[...].chars, runID.count)
+                                }
+                                return append(pointers, lengths, to: &buffer)
+                            }
                         }
                     }
                 }
@@ -170,6 +188,8 @@ package final class HiredisReader {
 /// A socket that is connected, logged in, and has nothing in flight.
 struct HiredisSocket: Sendable {
     let descriptor: CInt
+    /// Whose it is.
+    let address: RedisConfiguration.Address
     /// Redis's `run_id`, which changes with each start of the server; `nil` if the user may not run `INFO`.
     let runID: String?
 
@@ -187,45 +207,88 @@ struct HiredisSocket: Sendable {
     ///
     /// The host's name is resolved at each call. The time-out is for the connect and for each answer.
     ///
+    /// - Parameter requiresPrimary: Whether to refuse a server that is a replica.
     /// - Throws: `.timedOut`; `.unavailable` if there is no connection; `.server` if Redis refuses, such as `WRONGPASS`
     ///   or `LOADING`. In each case it makes sense to try again later.
-    static func open(_ configuration: RedisConfiguration) throws(RedisError) -> HiredisSocket {
-        // hiredis writes with `write`, which ends the process if the other side is gone.
-        signal(SIGPIPE, SIG_IGN)
-        let timeout = timeval(configuration.connectTimeout)
-        let context =
-            switch configuration.address {
-            case .tcp(let host, let port): redisConnectWithTimeout(host, CInt(port), timeout)
-            case .unix(let path): redisConnectUnixWithTimeout(path, timeout)
-            }
-        guard let context else { throw RedisError(.unavailable, "There is no memory to connect.", mayHaveRun: false) }
+    static func open(
+        _ configuration: RedisConfiguration,
+        requiresPrimary: Bool = false
+    ) throws(RedisError) -> HiredisSocket {
+        let context = try connect(configuration)
         do throws(RedisError) {
-            try check(context, configuration, "connect to")
-            redisSetTimeout(context, timeout)
-            // Not on a unix socket: it has no such option, and hiredis would report that as an error.
-            if case .tcp = configuration.address { redisEnableKeepAlive(context) }
-            try check(context, configuration, "connect to")
-            let runID = try handshake(context, configuration)
-            return HiredisSocket(descriptor: CInt(redisFreeKeepFd(context)), runID: runID)
+            let steps = HandshakeStep.all(for: configuration, requiresPrimary: requiresPrimary)
+            var runID: String?
+            for (step, reply) in zip(steps, try perform(steps, context, configuration)) {
+                if step.tellsRunID { runID = reply.string.flatMap(HandshakeStep.runID) }
+                if step.tellsRole, reply.array?.first?.string != "master" {
+                    throw RedisError(
+                        .unavailable,
+                        "Redis at \(configuration.address) is not the primary any more, or not yet.",
+                        mayHaveRun: false
+                    )
+                }
+            }
+            return HiredisSocket(
+                descriptor: CInt(redisFreeKeepFd(context)),
+                address: configuration.address,
+                runID: runID
+            )
         } catch {
             redisFree(context)
             throw error
         }
     }
 
-    private static func handshake(
+    /// Connects, logs in, asks one thing, and closes. Blocks, and fails, as ``open(_:requiresPrimary:)``.
+    static func ask(_ command: RedisCommand, _ configuration: RedisConfiguration) throws(RedisError) -> RedisReply {
+        let context = try connect(configuration)
+        defer { redisFree(context) }
+        let steps = HandshakeStep.logIn(configuration) + [HandshakeStep(command: command)]
+        return try perform(steps, context, configuration).last ?? .null
+    }
+
+    private static func connect(
+        _ configuration: RedisConfiguration
+    ) throws(RedisError) -> UnsafeMutablePointer<redisContext> {
+        // hiredis writes with `write`, which ends the process if the other side is gone.
+        signal(SIGPIPE, SIG_IGN)
+        let timeout = timeval(configuration.connectTimeout)
+        let context: UnsafeMutablePointer<redisContext>?
+        let isTCP: Bool
+        switch configuration.address {
+        case .tcp(let host, let port): (context, isTCP) = (redisConnectWithTimeout(host, CInt(port), timeout), true)
+        case .unix(let path): (context, isTCP) = (redisConnectUnixWithTimeout(path, timeout), false)
+        case .sentinel, .cluster: preconditionFailure("The server has to be found before it is connected to.")
+        }
+        guard let context else { throw RedisError(.unavailable, "There is no memory to connect.", mayHaveRun: false) }
+        do throws(RedisError) {
+            try check(context, configuration, "connect to")
+            redisSetTimeout(context, timeout)
+            // Not on a unix socket: it has no such option, and hiredis would report that as an error.
+            if isTCP { redisEnableKeepAlive(context) }
+            try check(context, configuration, "connect to")
+            return context
+        } catch {
+            redisFree(context)
+            throw error
+        }
+    }
+
+    /// Sends all steps in one write and takes their replies; `.null` for one that failed and is not required.
+    private static func perform(
+        _ steps: [HandshakeStep],
         _ context: UnsafeMutablePointer<redisContext>,
         _ configuration: RedisConfiguration
-    ) throws(RedisError) -> String? {
-        for step in HandshakeStep.all(for: configuration) {
+    ) throws(RedisError) -> [RedisReply] {
+        for step in steps {
             var bytes = ByteBuffer()
             guard HiredisEncoder.append(step.command, to: &bytes) else {
                 throw RedisError(.unavailable, "There is no memory to log in.", mayHaveRun: false)
             }
             bytes.withUnsafeReadableBytes { _ = redisAppendFormattedCommand(context, $0[...].chars, $0.count) }
         }
-        var runID: String?
-        for step in HandshakeStep.all(for: configuration) {
+        var replies: [RedisReply] = []
+        for step in steps {
             var raw: UnsafeMutableRawPointer?
             guard redisGetReply(context, &raw) == REDIS_OK, let raw else {
                 try check(context, configuration, "log in to")
@@ -233,11 +296,13 @@ struct HiredisSocket: Sendable {
             }
             defer { freeReplyObject(raw) }
             switch HiredisReply(raw.assumingMemoryBound(to: redisReply.self)).result() {
-            case .success(let reply): if step.tellsRunID { runID = reply.string.flatMap(HandshakeStep.runID) }
-            case .failure(let error): if step.isRequired { throw error }
+            case .success(let reply): replies.append(reply)
+            case .failure(let error):
+                if step.isRequired { throw error }
+                replies.append(.null)
             }
         }
-        return runID
+        return replies
     }
 
     private static func check(

@@ -16,6 +16,15 @@ package struct RedisCommand: Sendable {
     /// Set for `EVALSHA`: what to run if Redis does not have the script.
     let script: RedisScript?
 
+    /// Whether it succeeds only once as many replicas have it as ``RedisConfiguration/replicas`` says.
+    package var mustBeReplicated = false
+
+    /// Where the server's `run_id` goes.
+    private(set) var runIDIndex: Int?
+
+    /// The slot to go by in place of that of the first key.
+    private(set) var assignedSlot: Int?
+
     /// What one length takes up in `storage`.
     static let lengthBytes = MemoryLayout<UInt32>.size
 
@@ -55,6 +64,18 @@ package struct RedisCommand: Sendable {
     /// Appends `number` in decimal.
     package mutating func append(_ number: Int) {
         append(String(number))
+    }
+
+    /// Appends the `run_id` of the very server that the command is sent to, which in a Redis Cluster nobody knows before;
+    /// empty if the user may not run `INFO`. It changes with each start of a server and with a failover. Once per command.
+    package mutating func appendRunID() {
+        runIDIndex = argumentCount
+        append([])
+    }
+
+    /// On a Redis Cluster: sends this command, which has no key of its own, to the server that `other` goes to.
+    package mutating func goes(with other: RedisCommand) {
+        assignedSlot = other.slot
     }
 
     package mutating func append(_ bytes: [UInt8]) {

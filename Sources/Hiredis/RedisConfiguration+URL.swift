@@ -3,9 +3,13 @@ extension RedisConfiguration {
     ///
     /// - `redis://[[user]:password@]host[:port][/db]`; port 6379 and database 0 if not named; IPv6 in brackets.
     /// - `unix://[[user]:password@]/path/to.sock[?db=1]`.
+    /// - `redis-sentinel://[[user]:password@]host[:port][,host[:port]…]/primary[/db]`: sentinels, port 26379 if not named,
+    ///   and the name they give the primary. `?sentinel_username=` and `?sentinel_password=` log in to the sentinels.
+    /// - `redis-cluster://[[user]:password@]host[:port][,host[:port]…]`: some servers of a Redis Cluster, port 6379 if not
+    ///   named; they tell of the others.
     ///
     /// User, password, host and path are percent-decoded: a `/`, `?` or `#` in a password must be written `%2F`, `%3F`,
-    /// `%23`. `?db=` is understood in both forms.
+    /// `%23`. `?db=` is understood in each of these.
     ///
     /// - Throws: ``RedisError`` `.configuration`. The message says what is wrong and quotes no part that might be a
     ///   password.
@@ -15,8 +19,8 @@ extension RedisConfiguration {
         let parts = try URLParts(url)
         switch parts.scheme {
         case "redis":
-            let (host, port) = try parts.hostAndPort()
-            self.init(address: .tcp(host: host, port: port), database: try parts.database(inPath: true))
+            let server = try parts.endpoint()
+            self.init(address: .tcp(host: server.host, port: server.port), database: try parts.database(parts.path))
         case "unix":
             guard parts.authority.isEmpty, !parts.path.isEmpty else {
                 throw .url("A unix Redis URL needs three slashes and a path, as in unix:///run/redis.sock.")
@@ -26,13 +30,44 @@ extension RedisConfiguration {
             guard path.utf8.count <= 107 else {
                 throw .url("The socket path in the Redis URL is longer than 107 bytes, the system's limit.")
             }
-            self.init(address: .unix(path: path), database: try parts.database(inPath: false))
+            self.init(address: .unix(path: path), database: try parts.database())
+        case "redis-sentinel":
+            let sentinels = try parts.endpoints(defaultPort: 26379)
+            let names = parts.path.dropFirst()
+            let primary = try URLParts.decode(names.prefix { $0 != "/" }, of: "primary's name")
+            guard !primary.isEmpty else {
+                throw .url("A redis-sentinel:// URL must name the primary, as in redis-sentinel://host:26379/mymaster.")
+            }
+            self.init(
+                address: .sentinel(sentinels, primary: primary),
+                database: try parts.database(names.drop { $0 != "/" }, "sentinel_username", "sentinel_password")
+            )
+            sentinelUsername = try parts.parameter("sentinel_username")
+            sentinelPassword = try parts.parameter("sentinel_password")
+            guard sentinelUsername == nil || sentinelPassword != nil else {
+                throw .url("The Redis URL has a sentinel_username without a sentinel_password.")
+            }
+            expectsFailover()
+        case "redis-cluster":
+            let seeds = try parts.endpoints(defaultPort: 6379)
+            guard try parts.database(parts.path) == 0 else {
+                throw .url("A Redis Cluster has database 0 only.")
+            }
+            self.init(address: .cluster(seeds))
+            expectsFailover()
         case "rediss":
             throw .url("TLS to Redis (rediss://) is not supported; use redis:// on a private network.")
         default:
-            throw .url("The Redis URL must begin with redis:// or unix://.")
+            throw .url("The Redis URL must begin with redis://, unix://, redis-sentinel:// or redis-cluster://.")
         }
         (username, password) = try parts.login()
+    }
+
+    /// Another server takes over when one dies: do not wait long for the dead one, and look for the next one often, so
+    /// that work goes on soon after its promotion.
+    private mutating func expectsFailover() {
+        connectTimeout = .seconds(1)
+        backoff = RedisBackoff(first: .milliseconds(50), longest: .milliseconds(500))
     }
 }
 
@@ -56,7 +91,9 @@ private struct URLParts {
 
     init(_ url: String) throws(RedisError) {
         guard let colon = url.firstIndex(of: ":"), url[colon...].hasPrefix("://") else {
-            throw .url("The Redis URL has no scheme; it must begin with redis:// or unix://.")
+            throw .url(
+                "The Redis URL has no scheme; it must begin with redis://, unix://, redis-sentinel:// or redis-cluster://."
+            )
         }
         guard !url.utf8.contains(where: { $0 <= 0x20 || $0 == 0x7F }) else {
             throw .url("The Redis URL contains a space or a control character; percent-encode it.")
@@ -92,45 +129,68 @@ private struct URLParts {
         return (user.isEmpty ? nil : user, password)
     }
 
-    func hostAndPort() throws(RedisError) -> (String, Int) {
+    /// The one server of the authority.
+    func endpoint() throws(RedisError) -> RedisEndpoint {
+        guard !authority.contains(",") else {
+            throw .url("A redis:// URL names one host; for several use redis-sentinel:// or redis-cluster://.")
+        }
+        return try endpoints(defaultPort: 6379)[0]
+    }
+
+    /// The servers of the authority, at least one.
+    func endpoints(defaultPort: Int) throws(RedisError) -> [RedisEndpoint] {
         guard !path.contains("@"), !query.contains("@") else {
             throw .url("The Redis URL has an '@' behind a '/' or '?'; in a password write those as %2F and %3F.")
         }
+        var endpoints: [RedisEndpoint] = []
+        for server in authority.split(separator: ",", omittingEmptySubsequences: false) {
+            endpoints.append(try URLParts.endpoint(server, defaultPort: defaultPort))
+        }
+        return endpoints
+    }
+
+    private static func endpoint(_ server: Substring, defaultPort: Int) throws(RedisError) -> RedisEndpoint {
         let host: Substring
         let tail: Substring
-        if authority.first == "[" {
-            guard let end = authority.firstIndex(of: "]") else {
+        if server.first == "[" {
+            guard let end = server.firstIndex(of: "]") else {
                 throw .url("The IPv6 address in the Redis URL has no closing bracket.")
             }
-            host = authority[authority.index(after: authority.startIndex)..<end]
-            tail = authority[authority.index(after: end)...]
+            host = server[server.index(after: server.startIndex)..<end]
+            tail = server[server.index(after: end)...]
         } else {
-            host = authority.prefix { $0 != ":" }
-            tail = authority[host.endIndex...]
+            host = server.prefix { $0 != ":" }
+            tail = server[host.endIndex...]
             guard !tail.dropFirst().contains(":") else {
                 throw .url("An IPv6 address in a Redis URL needs brackets, as in redis://[::1]:6379.")
             }
         }
         let name = try URLParts.decode(host, of: "host")
         guard !name.isEmpty else { throw .url("The Redis URL names no host.") }
-        if tail.isEmpty { return (name, 6379) }
+        if tail.isEmpty { return RedisEndpoint(host: name, port: defaultPort) }
         guard tail.first == ":", let port = URLParts.number(tail.dropFirst()), (1...65535).contains(port) else {
             throw .url("The port in the Redis URL must be a number from 1 to 65535.")
         }
-        return (name, port)
+        return RedisEndpoint(host: name, port: port)
     }
 
-    func database(inPath: Bool) throws(RedisError) -> Int {
+    /// - Parameters:
+    ///   - path: Where a database may stand, with its leading slash; empty: nowhere.
+    ///   - others: The parameters that are allowed besides `db`.
+    func database(_ path: Substring = "", _ others: String...) throws(RedisError) -> Int {
         var database: Int?
-        if inPath, path.count > 1 {
+        if path.count > 1 {
             database = URLParts.number(path.dropFirst())
             guard database != nil else {
                 throw .url("What follows the host in the Redis URL must be a database number, as in redis://host/1.")
             }
         }
         for item in query.split(separator: "&") {
+            if others.contains(where: { item.hasPrefix($0 + "=") }) { continue }
             guard item.hasPrefix("db=") else {
-                throw .url("The only parameter that a Redis URL may have is db.")
+                let names = ["db"] + others
+                let verb = names.count == 1 ? "parameter that a Redis URL may have is" : "parameters of such a URL are"
+                throw .url("The only \(verb) \(names.joined(separator: ", ")).")
             }
             guard let number = URLParts.number(item.dropFirst(3)), database == nil || database == number else {
                 throw .url("The parameter db of the Redis URL must be one database number.")
@@ -138,6 +198,13 @@ private struct URLParts {
             database = number
         }
         return database ?? 0
+    }
+
+    /// The decoded value of a parameter; `nil` if it is not there or empty.
+    func parameter(_ name: String) throws(RedisError) -> String? {
+        guard let item = query.split(separator: "&").first(where: { $0.hasPrefix(name + "=") }) else { return nil }
+        let value = try URLParts.decode(item.dropFirst(name.count + 1), of: name)
+        return value.isEmpty ? nil : value
     }
 
     /// Digits only: `Int` alone would take a sign.

@@ -1,3 +1,17 @@
+/// A host and a port of TCP.
+package struct RedisEndpoint: Sendable, Hashable, CustomStringConvertible {
+    /// A name, or an IPv4 or IPv6 address without brackets.
+    package var host: String
+    package var port: Int
+
+    package init(host: String, port: Int) {
+        self.host = host
+        self.port = port
+    }
+
+    package var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
 /// Where Redis is, how to log in, and the limits of each connection to it.
 ///
 /// Descriptions of every kind leave the password out.
@@ -7,11 +21,18 @@ package struct RedisConfiguration: Sendable {
         case tcp(host: String, port: Int)
         /// The path of a unix socket, at most 107 bytes.
         case unix(path: String)
+        /// The primary that these sentinels call `primary`, asked for anew at each connect.
+        case sentinel([RedisEndpoint], primary: String)
+
+        /// The Redis Cluster that these servers belong to.
+        case cluster([RedisEndpoint])
 
         package var description: String {
             switch self {
-            case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+            case .tcp(let host, let port): RedisEndpoint(host: host, port: port).description
             case .unix(let path): path
+            case .cluster(let seeds): RedisEndpoint.list(seeds)
+            case .sentinel(let sentinels, let primary): "\(RedisEndpoint.list(sentinels))/\(primary)"
             }
         }
     }
@@ -22,6 +43,9 @@ package struct RedisConfiguration: Sendable {
     package var password: String?
     /// The number for `SELECT`.
     package var database = 0
+    /// How to log in to the sentinels, which have users of their own; `nil`: not at all.
+    package var sentinelUsername: String?
+    package var sentinelPassword: String?
 
     /// What `CLIENT LIST` shows; no spaces. Best effort: a user without the right to set it still connects.
     package var clientName: String?
@@ -35,8 +59,16 @@ package struct RedisConfiguration: Sendable {
     package var maxQueuedBytes = 64 * 1024 * 1024
     /// How long to wait before connecting again.
     package var backoff = RedisBackoff()
+    /// How many replicas must have a command that is marked so (``RedisCommand/mustBeReplicated``) before it succeeds;
+    /// 0: none, which costs nothing.
+    package var replicas = 0
+    /// How long to wait for them, at most half of `commandTimeout`. Then the command fails with `.notReplicated`.
+    package var replicationTimeout: Duration = .seconds(1)
     /// How often a subscription asks Redis for a sign of life. Silence until the next time means that it is lost.
     package var subscriptionPingInterval: Duration = .seconds(5)
+
+    /// Whether `address` is that of one primary of a Redis Cluster.
+    var isOfCluster = false
 
     package init(address: Address, username: String? = nil, password: String? = nil, database: Int = 0) {
         self.address = address
@@ -46,13 +78,20 @@ package struct RedisConfiguration: Sendable {
     }
 }
 
+extension RedisEndpoint {
+    /// `host:port,host:port`
+    static func list(_ endpoints: [RedisEndpoint]) -> String { endpoints.map(\.description).joined(separator: ",") }
+}
+
 extension RedisConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
-    /// `redis://user:***@host:port/db` or `unix://…`.
+    /// As the URL that it could have been read from, with `***` for the password.
     package var description: String {
         let login = password == nil ? "" : "\(username ?? ""):***@"
         return switch address {
         case .tcp: "redis://\(login)\(address)/\(database)"
         case .unix(let path): "unix://\(login)\(path)?db=\(database)"
+        case .cluster: "redis-cluster://\(login)\(address)"
+        case .sentinel: "redis-sentinel://\(login)\(address)/\(database)"
         }
     }
 

@@ -2,27 +2,30 @@ import NIOCore
 import NIOPosix
 import Synchronization
 
-/// One attempt to connect, on a thread of NIO's pool, since hiredis blocks while it connects and logs in.
+/// One attempt at something that blocks, such as to connect by hiredis, on a thread of NIO's pool.
 ///
 /// It may hang for longer than a program wants to wait for its end (name resolution has no time-out), so it can be
 /// abandoned: then it does not touch the event loop any more, which may be gone by that time.
 final class RedisConnectAttempt: Sendable {
     private let isAbandoned = Mutex(false)
 
-    /// - Parameter completion: Called on `eventLoop`; not called if abandoned first.
-    func run(
-        _ configuration: RedisConfiguration,
+    /// - Parameters:
+    ///   - discard: What becomes of a value that nobody waits for any more.
+    ///   - completion: Called on `eventLoop`; not called if abandoned first.
+    func run<Value: Sendable>(
         on eventLoop: any EventLoop,
-        _ completion: @escaping @Sendable (Result<HiredisSocket, RedisError>) -> Void
+        _ work: @escaping @Sendable () throws(RedisError) -> Value,
+        discard: @escaping @Sendable (Value) -> Void = { _ in },
+        _ completion: @escaping @Sendable (Result<Value, RedisError>) -> Void
     ) {
         NIOThreadPool.singleton.submit { _ in
-            let result = Result { () throws(RedisError) in try HiredisSocket.open(configuration) }
+            let result = Result { () throws(RedisError) in try work() }
             let isWanted = self.isAbandoned.withLock { isAbandoned in
                 // Under the lock, so that after `abandon` nothing is scheduled.
                 if !isAbandoned { eventLoop.execute { completion(result) } }
                 return !isAbandoned
             }
-            if !isWanted, case .success(let socket) = result { socket.close() }
+            if !isWanted, case .success(let value) = result { discard(value) }
         }
     }
 

@@ -12,6 +12,8 @@ package struct RedisError: Error, Sendable, Equatable {
         case timedOut
         /// The connection was lost while the answer was awaited.
         case disconnected
+        /// It ran, but too few replicas had it in time: a failover at this moment might lose it.
+        case notReplicated
         /// Redis answered with an error; `prefix` is its first word, such as `WRONGTYPE`, `OOM`, `READONLY`, `LOADING`.
         case server(prefix: String)
         /// What came is not RESP2, or an answer to nothing. The connection is closed and opened anew.
@@ -35,10 +37,11 @@ package struct RedisError: Error, Sendable, Equatable {
     /// Redis's error reply, such as `WRONGTYPE Operation against a key holding the wrong kind of value`.
     ///
     /// Some prefixes mean that Redis looked at the command and refused to start it. The same words can come from inside
-    /// a script that had already written something; those replies name the script, so they count as "may have run".
+    /// a script that had already written something; those replies name the script, so they count as "may have run". Not
+    /// so `READONLY`: a server does not become a replica while a script runs, so there the first write was refused too.
     init(reply text: String) {
         let prefix = RedisError.prefix(of: text)
-        let refused = RedisError.refusals.contains(prefix) && !text.contains("script:")
+        let refused = RedisError.refusals.contains(prefix) && (prefix == "READONLY" || !text.contains("script:"))
         self.init(.server(prefix: prefix), text, mayHaveRun: !refused)
     }
 

@@ -23,7 +23,7 @@ protocol RedisLinkOwner: AnyObject, SendableMetatype {
 // @unchecked: all state is read and written on `eventLoop` only.
 final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     let eventLoop: any EventLoop
-    private let configuration: RedisConfiguration
+    private let connector: RedisConnector
     private let logger: Logger
     private var machine: RedisConnectionStateMachine
     /// Held from `start` until closed: a started link lives until somebody closes it.
@@ -32,11 +32,14 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private var reader: HiredisReader?
     private var attempt: RedisConnectAttempt?
     private var retry: Scheduled<Void>?
+    /// With Sentinel: asks from time to time whether another server took over.
+    private var check: Scheduled<Void>?
+    private var checking: RedisConnectAttempt?
     private var closing: EventLoopPromise<Void>?
     private var generator = SystemRandomNumberGenerator()
 
     init(configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger) {
-        self.configuration = configuration
+        self.connector = RedisConnector(configuration: configuration)
         self.eventLoop = eventLoop
         self.machine = RedisConnectionStateMachine(backoff: configuration.backoff)
         var logger = logger
@@ -107,7 +110,11 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private func connect() {
         let attempt = RedisConnectAttempt()
         self.attempt = attempt
-        attempt.run(configuration, on: eventLoop) { outcome in
+        attempt.run(on: eventLoop) { [connector] () throws(RedisError) in
+            try connector.open()
+        } discard: { socket in
+            socket.close()
+        } _: { outcome in
             switch outcome {
             case .success(let socket): self.connected(socket)
             case .failure(let error): self.connectFailed(error)
@@ -144,10 +151,35 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
         case .adopt:
             self.channel = channel
             self.reader = HiredisReader()
-            logger.info("Connected to Redis.", metadata: ["redis.run_id": "\(socket.runID ?? "unknown")"])
+            logger.info(
+                "Connected to Redis.",
+                metadata: ["redis.server": "\(socket.address)", "redis.run_id": "\(socket.runID ?? "unknown")"]
+            )
+            if connector.asksSentinels {
+                // Not all links of a program at the same moment.
+                scheduleCheck(socket, after: RedisConnector.checkInterval * Double.random(in: 0...1, using: &generator))
+            }
             owner?.linkOpened(socket)
         case .discard:
             channel.close(promise: nil)
+        }
+    }
+
+    private func scheduleCheck(_ socket: HiredisSocket, after delay: Duration) {
+        check = eventLoop.scheduleTask(in: TimeAmount(delay)) {
+            let attempt = RedisConnectAttempt()
+            self.checking = attempt
+            attempt.run(on: self.eventLoop) { [connector = self.connector] () throws(RedisError) in
+                connector.isReplaced(socket)
+            } _: { result in
+                guard self.checking === attempt else { return }
+                self.checking = nil
+                if case .success(true) = result {
+                    let reason = "Another Redis has become the primary."
+                    return self.drop(RedisError(.disconnected, reason, mayHaveRun: true))
+                }
+                self.scheduleCheck(socket, after: RedisConnector.checkInterval)
+            }
         }
     }
 
@@ -177,6 +209,10 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
         let channel = self.channel
         self.channel = nil
         self.reader = nil
+        check?.cancel()
+        check = nil
+        checking?.abandon()
+        checking = nil
         channel?.close(promise: nil)
     }
 

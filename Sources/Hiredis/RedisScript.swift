@@ -13,24 +13,40 @@ package struct RedisScript: Sendable {
     /// The SHA-1 of the source, 40 lower-case hexadecimal digits, as `EVALSHA` wants it.
     package var sha1: String { contents.sha1 }
 
+    var sha1Bytes: [UInt8] { contents.sha1Bytes }
     var source: [UInt8] { contents.source }
+    /// What to run in its place on a Redis Cluster; `nil`: the same.
+    var onCluster: RedisScript? { contents.onCluster }
     /// Counts the scripts of this process from 0.
     var index: Int { contents.index }
 
     package init(name: String, source: some Sequence<UInt8>) {
-        contents = Contents(name: name, source: Array(source))
+        contents = Contents(name: name, source: Array(source), onCluster: nil)
+    }
+
+    /// - Parameter onCluster: The source for a Redis Cluster, where some commands are others, such as `SPUBLISH`.
+    package init(name: String, source: some Sequence<UInt8>, onCluster: some Sequence<UInt8>) {
+        contents = Contents(
+            name: name,
+            source: Array(source),
+            onCluster: RedisScript(name: name, source: onCluster)
+        )
     }
 
     private final class Contents: Sendable {
         let name: String
         let source: [UInt8]
         let sha1: String
+        let sha1Bytes: [UInt8]
+        let onCluster: RedisScript?
         let index: Int
 
-        init(name: String, source: [UInt8]) {
+        init(name: String, source: [UInt8], onCluster: RedisScript?) {
             self.name = name
             self.source = source
-            self.sha1 = String(decoding: Insecure.SHA1.hash(data: source).flatMap(Contents.hex), as: UTF8.self)
+            self.onCluster = onCluster
+            self.sha1Bytes = Insecure.SHA1.hash(data: source).flatMap(Contents.hex)
+            self.sha1 = String(decoding: sha1Bytes, as: UTF8.self)
             self.index = Contents.count.wrappingAdd(1, ordering: .relaxed).oldValue
         }
 

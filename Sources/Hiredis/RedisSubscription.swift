@@ -9,35 +9,30 @@ package import NIOCore
 /// Every `subscriptionPingInterval` it asks Redis for a sign of life; silence until the next time ends the connection,
 /// so that a half-open one is noticed.
 ///
+/// On a Redis Cluster it is sharded: each topic is subscribed (`SSUBSCRIBE`) at the primary that has its slot, and must be
+/// published with `SPUBLISH`.
+///
 /// Owned by its event loop: every method must be called there, and callbacks run there.
 // @unchecked: all state is read and written on the event loop only.
 package final class RedisSubscription: @unchecked Sendable {
     package enum State: Sendable {
-        /// All topics are confirmed. Said once after each connect.
+        /// All topics are confirmed. Said once after each loss.
         case subscribed
-        /// What was subscribed is no more. Said once for each `.subscribed`, but not after ``close()``.
+        /// What was subscribed is no more; on a Redis Cluster, some of it. Said once for each `.subscribed`, but not after
+        /// ``close()``.
         case lost(RedisError)
     }
 
-    /// Whether Redis has confirmed all topics on the connection as it is now.
-    package private(set) var isSubscribed = false
+    private enum Target {
+        case one(RedisNodeSubscription)
+        case cluster(RedisClusterSubscription)
+    }
 
-    private let configuration: RedisConfiguration
-    private let link: RedisLink<RedisSubscription>
-    private let topics: [String]
-    private let table: RedisTopicTable
-    private let allocator = ByteBufferAllocator()
-    private let onMessage: (_ topicIndex: Int, _ payload: ByteBuffer) -> Void
-    private let onChange: (State) -> Void
-    private var confirmed = 0
-    /// Whether anything came since the last question for a sign of life.
-    private var heard = true
-    private var heartbeat: RepeatedTask?
-    private var isClosed = false
+    private let target: Target
 
     /// - Parameters:
     ///   - topics: At least one; each has the index of its place.
-    ///   - onMessage: For each publication, in the order in which Redis sent them.
+    ///   - onMessage: For each publication; those of one topic in the order in which Redis sent them.
     package init(
         configuration: RedisConfiguration,
         eventLoop: any EventLoop,
@@ -47,95 +42,52 @@ package final class RedisSubscription: @unchecked Sendable {
         onChange: @escaping (RedisSubscription.State) -> Void
     ) {
         precondition(!topics.isEmpty, "A subscription needs a topic.")
-        self.configuration = configuration
-        self.topics = topics
-        self.table = RedisTopicTable(topics)
-        self.link = RedisLink(configuration: configuration, eventLoop: eventLoop, logger: logger)
-        self.onMessage = onMessage
-        self.onChange = onChange
+        if case .cluster(let seeds) = configuration.address {
+            target = .cluster(
+                RedisClusterSubscription(
+                    configuration: configuration,
+                    seeds: seeds,
+                    eventLoop: eventLoop,
+                    topics: topics,
+                    logger: logger,
+                    onMessage: onMessage,
+                    onChange: onChange
+                )
+            )
+        } else {
+            target = .one(
+                RedisNodeSubscription(
+                    configuration: configuration,
+                    eventLoop: eventLoop,
+                    topics: topics,
+                    logger: logger,
+                    onMessage: onMessage,
+                    onChange: onChange
+                )
+            )
+        }
+    }
+
+    /// Whether Redis has confirmed all topics on the connections as they are now.
+    package var isSubscribed: Bool {
+        switch target {
+        case .one(let subscription): subscription.isSubscribed
+        case .cluster(let subscription): subscription.isSubscribed
+        }
     }
 
     package func start() {
-        link.eventLoop.preconditionInEventLoop()
-        link.start(owner: self)
+        switch target {
+        case .one(let subscription): subscription.start()
+        case .cluster(let subscription): subscription.start()
+        }
     }
 
     /// Closes for good; no callback comes afterwards.
     package func close() -> EventLoopFuture<Void> {
-        link.eventLoop.preconditionInEventLoop()
-        isClosed = true
-        return link.close()
-    }
-
-    private func write(_ command: RedisCommand) {
-        var buffer = ByteBuffer()
-        guard HiredisEncoder.append(command, to: &buffer) else {
-            return link.drop(RedisError(.unavailable, "There is no memory to subscribe.", mayHaveRun: false))
-        }
-        link.write(buffer)
-    }
-
-    private func beat() {
-        guard heard else {
-            let interval = configuration.subscriptionPingInterval
-            return link.drop(
-                RedisError(.timedOut, "Redis was silent on a subscription for \(interval).", mayHaveRun: true)
-            )
-        }
-        heard = false
-        write(RedisCommand("PING"))
-    }
-}
-
-extension RedisSubscription: RedisLinkOwner {
-    func linkOpened(_ socket: HiredisSocket) {
-        confirmed = 0
-        // The confirmation of the topics is the first sign of life that is due.
-        heard = false
-        let interval = TimeAmount(configuration.subscriptionPingInterval)
-        heartbeat = link.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.beat() }
-        var command = RedisCommand("SUBSCRIBE")
-        for topic in topics { command.append(topic) }
-        write(command)
-    }
-
-    func linkReceived(_ reply: HiredisReply) {
-        heard = true
-        guard let kind = reply.element(0)?.bytes else {
-            return unexpected(reply)
-        }
-        // RESP2: [message, topic, payload], [subscribe, topic, number], [pong, ""].
-        if kind.elementsEqual("message".utf8), let topic = reply.element(1)?.bytes,
-            let payload = reply.element(2)?.bytes
-        {
-            guard let index = table.index(of: topic) else { return }
-            var buffer = allocator.buffer(capacity: payload.count)
-            buffer.writeBytes(payload)
-            onMessage(index, buffer)
-        } else if kind.elementsEqual("subscribe".utf8) {
-            confirmed += 1
-            if confirmed == topics.count {
-                isSubscribed = true
-                onChange(.subscribed)
-            }
-        } else if !kind.elementsEqual("pong".utf8) {
-            unexpected(reply)
+        switch target {
+        case .one(let subscription): subscription.close()
+        case .cluster(let subscription): subscription.close()
         }
     }
-
-    /// Most likely an error, such as `NOPERM`: this user may not subscribe to a topic.
-    private func unexpected(_ reply: HiredisReply) {
-        if case .failure(let error) = reply.result() { return link.drop(error) }
-        link.drop(RedisError(.protocolViolation, "Redis sent what is no publication.", mayHaveRun: true))
-    }
-
-    func linkLost(_ error: RedisError) {
-        heartbeat?.cancel()
-        heartbeat = nil
-        guard isSubscribed else { return }
-        isSubscribed = false
-        if !isClosed { onChange(.lost(error)) }
-    }
-
-    func linkFailed(_ error: RedisError) {}
 }

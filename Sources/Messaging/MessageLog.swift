@@ -67,7 +67,7 @@ package struct MessageLog {
         command = RedisCommand(evaluating: Scripts.appendMessage, keys: [Keyspace.prefix(partition)])
         messageID = UniqueID(in: partition)
         command.append(Timestamp.now.milliseconds)
-        command.append(redis.runID ?? "")
+        command.appendRunID()
         switch principal {
         case .customer(let id, let channel):
             command.append("c")

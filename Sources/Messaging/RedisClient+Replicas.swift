@@ -13,8 +13,10 @@ extension RedisClient {
     ///
     /// Source: [WAIT](https://redis.io/docs/latest/commands/wait/), which is about the writes of its own connection.
     func lastingAnswer(to command: RedisCommand) async throws(MessagingError) -> RedisReply {
-        guard try await hasReplicas() else { return try await answer(to: command) }
-        let results = await send([command, RedisCommand("WAIT", "1", "\(Self.replicaTimeout.milliseconds)")])
+        guard try await hasReplicas(for: command) else { return try await answer(to: command) }
+        var wait = RedisCommand("WAIT", "1", "\(Self.replicaTimeout.milliseconds)")
+        wait.goes(with: command)
+        let results = await send([command, wait])
         let reply = try results[0].orThrow()
         if case .success(let confirmed) = results[1], (confirmed.int ?? 0) >= 1 { return reply }
         var error = MessagingError(
@@ -26,9 +28,11 @@ extension RedisClient {
         throw error
     }
 
-    private func hasReplicas() async throws(MessagingError) -> Bool {
+    private func hasReplicas(for command: RedisCommand) async throws(MessagingError) -> Bool {
         do {
-            let text = try await send(RedisCommand("INFO", "replication")).string ?? ""
+            var info = RedisCommand("INFO", "replication")
+            info.goes(with: command)
+            let text = try await send(info).string ?? ""
             let line = text.split(whereSeparator: \.isNewline).first { $0.hasPrefix("connected_slaves:") }
             return line.flatMap { Int($0.dropFirst("connected_slaves:".count)) } ?? 0 > 0
         } catch {

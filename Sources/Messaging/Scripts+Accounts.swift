@@ -14,21 +14,21 @@ extension Scripts {
     static let settleIdentity = RedisScript(name: "settle_identity", source: PackageResources.settle_identity_lua)
 
     static let createAgent = RedisScript(name: "create_agent", source: PackageResources.create_agent_lua)
-    static let updateAgent = RedisScript(
-        name: "update_agent",
-        source: PackageResources.agent_tokens_lua + PackageResources.update_agent_lua
+    static let updateAgent = publishing(
+        "update_agent",
+        PackageResources.agent_tokens_lua + PackageResources.update_agent_lua
     )
-    static let issueAgentToken = RedisScript(
-        name: "issue_agent_token",
-        source: PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua
+    static let issueAgentToken = publishing(
+        "issue_agent_token",
+        PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua
     )
-    static let revokeAgentToken = RedisScript(
-        name: "revoke_agent_token",
-        source: PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua
+    static let revokeAgentToken = publishing(
+        "revoke_agent_token",
+        PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua
     )
-    static let revokeTokens = RedisScript(
-        name: "revoke_tokens",
-        source: PackageResources.publish_lua + PackageResources.revoke_tokens_lua
+    static let revokeTokens = publishing(
+        "revoke_tokens",
+        PackageResources.publish_lua + PackageResources.revoke_tokens_lua
     )
     static let countLoginAttempt = RedisScript(
         name: "count_login_attempt",

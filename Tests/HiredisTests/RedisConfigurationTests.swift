@@ -9,6 +9,8 @@ struct RedisConfigurationTests {
         var user: String?
         var password: String?
         var database = 0
+        var sentinelUser: String?
+        var sentinelPassword: String?
         var testDescription: String { url }
     }
 
@@ -36,6 +38,28 @@ struct RedisConfigurationTests {
             user: "app",
             password: "secret"
         ),
+        Good(
+            url: "redis-sentinel://h1,h2:26380,[::1]/main",
+            address: .sentinel(
+                [("h1", 26379), ("h2", 26380), ("::1", 26379)].map { RedisEndpoint(host: $0.0, port: $0.1) },
+                primary: "main"
+            )
+        ),
+        Good(
+            url: "redis-sentinel://app:s,e@h1/my%20main/2?sentinel_username=watch&sentinel_password=a%26b",
+            address: .sentinel([RedisEndpoint(host: "h1", port: 26379)], primary: "my main"),
+            user: "app",
+            password: "s,e",
+            database: 2,
+            sentinelUser: "watch",
+            sentinelPassword: "a&b"
+        ),
+        Good(
+            url: "redis-cluster://app:secret@h1:7000,h2",
+            address: .cluster([RedisEndpoint(host: "h1", port: 7000), RedisEndpoint(host: "h2", port: 6379)]),
+            user: "app",
+            password: "secret"
+        ),
     ]
 
     @Test("Are read in full", arguments: good)
@@ -45,12 +69,14 @@ struct RedisConfigurationTests {
         #expect(configuration.username == good.user)
         #expect(configuration.password == good.password)
         #expect(configuration.database == good.database)
+        #expect(configuration.sentinelUsername == good.sentinelUser)
+        #expect(configuration.sentinelPassword == good.sentinelPassword)
     }
 
     private static let bad: [(url: String, message: String)] = [
         ("", "has no scheme"),
         ("localhost:6379", "has no scheme"),
-        ("http://h", "must begin with redis:// or unix://"),
+        ("http://h", "must begin with redis://, unix://, redis-sentinel:// or redis-cluster://"),
         ("rediss://h", "TLS to Redis (rediss://) is not supported"),
         ("redis://", "names no host"),
         ("redis://:hunter2@", "names no host"),
@@ -77,6 +103,16 @@ struct RedisConfigurationTests {
         ("redis://::1", "needs brackets"),
         ("redis://fe80::1", "needs brackets"),
         ("redis://[::1", "no closing bracket"),
+        ("redis://h1,h2", "names one host"),
+        ("redis-sentinel://h1,/main", "names no host"),
+        ("redis-sentinel://h1", "must name the primary"),
+        ("redis-sentinel://h1//1", "must name the primary"),
+        ("redis-sentinel://h1/main/x", "must be a database number"),
+        ("redis-sentinel://h1/main?sentinel_username=a", "without a sentinel_password"),
+        ("redis-sentinel://h1/main?password=hunter2", "db, sentinel_username, sentinel_password"),
+        ("redis-cluster://", "names no host"),
+        ("redis-cluster://h1/1", "has database 0 only"),
+        ("redis-cluster://h1?db=1", "has database 0 only"),
         ("unix://run/redis.sock", "three slashes"),
         ("unix://", "three slashes"),
         ("unix:///\(String(repeating: "x", count: 107))", "longer than 107 bytes"),
@@ -94,7 +130,10 @@ struct RedisConfigurationTests {
 
     @Test("Are described without the password, whatever describes them")
     func redacts() throws {
-        for url in ["redis://app:hunter2@h:6380/1", "unix://:hunter2@/run/redis.sock"] {
+        for url in [
+            "redis://app:hunter2@h:6380/1", "unix://:hunter2@/run/redis.sock",
+            "redis-sentinel://:hunter2@h1,h2/main?sentinel_password=hunter2",
+        ] {
             let configuration = try RedisConfiguration(url: url)
             #expect(configuration.password == "hunter2")
             var dumped = ""

@@ -2,61 +2,15 @@ import Hiredis
 import NIOCore
 import NIOPosix
 import RedisFixture
-import Synchronization
 import Testing
 
 @Suite("Subscriptions over a real Redis")
 struct RedisSubscriptionTests {
-    /// A subscription with an event loop of its own; what it reports comes out as streams.
-    private struct Listener {
-        let states: AsyncStream<RedisSubscription.State>
-        let publications: AsyncStream<(topic: Int, payload: ByteBuffer)>
-        let subscription: RedisSubscription
-        let group: MultiThreadedEventLoopGroup
-
-        init(_ configuration: RedisConfiguration, topics: [String]) async throws {
-            group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let (states, state) = AsyncStream.makeStream(of: RedisSubscription.State.self)
-            let (publications, publication) = AsyncStream.makeStream(of: (topic: Int, payload: ByteBuffer).self)
-            self.states = states
-            self.publications = publications
-            let loop = group.next()
-            subscription = RedisSubscription(
-                configuration: configuration,
-                eventLoop: loop,
-                topics: topics,
-                logger: .silent,
-                onMessage: { topic, payload in
-                    loop.preconditionInEventLoop()
-                    publication.yield((topic, payload))
-                },
-                onChange: { change in
-                    loop.preconditionInEventLoop()
-                    state.yield(change)
-                }
-            )
-            try await loop.submit { [subscription] in subscription.start() }.get()
-        }
-
-        func close() async throws {
-            try await group.next().flatSubmit { [subscription] in subscription.close() }.get()
-            try await group.shutdownGracefully()
-        }
-
-        var isSubscribed: Bool {
-            get async throws { try await group.next().submit { [subscription] in subscription.isSubscribed }.get() }
-        }
-    }
-
-    private func isSubscribed(_ state: RedisSubscription.State?) -> Bool {
-        if case .subscribed = state { true } else { false }
-    }
-
     @Test("A hundred thousand publications over 64 topics arrive whole and in order")
     func order() async throws {
         try await withRedis { redis in
             let topics = (0..<64).map { "{p\($0)}:to:gateway.0" }
-            let listener = try await Listener(redis.configuration(), topics: topics)
+            let listener = try await TestSubscription(redis.configuration(), topics: topics)
             var states = listener.states.makeAsyncIterator()
             #expect(isSubscribed(await states.next()))
             #expect(try await listener.isSubscribed)
@@ -89,7 +43,7 @@ struct RedisSubscriptionTests {
     @Test("After a restart it subscribes again by itself, and says so")
     func resubscribes() async throws {
         try await withRedis { redis in
-            let listener = try await Listener(redis.configuration(), topics: ["a", "b"])
+            let listener = try await TestSubscription(redis.configuration(), topics: ["a", "b"])
             var states = listener.states.makeAsyncIterator()
             var publications = listener.publications.makeAsyncIterator()
             #expect(isSubscribed(await states.next()))
@@ -116,7 +70,7 @@ struct RedisSubscriptionTests {
     func waitsForRedis() async throws {
         try await withRedis { redis in
             try redis.kill()
-            let listener = try await Listener(redis.configuration(), topics: ["a"])
+            let listener = try await TestSubscription(redis.configuration(), topics: ["a"])
             try await redis.restart()
             var states = listener.states.makeAsyncIterator()
             #expect(isSubscribed(await states.next()))
@@ -131,7 +85,7 @@ struct RedisSubscriptionTests {
                 $0.subscriptionPingInterval = .milliseconds(200)
                 $0.connectTimeout = .milliseconds(200)
             }
-            let listener = try await Listener(configuration, topics: ["a"])
+            let listener = try await TestSubscription(configuration, topics: ["a"])
             var states = listener.states.makeAsyncIterator()
             #expect(isSubscribed(await states.next()))
             try redis.suspend()
@@ -158,7 +112,7 @@ struct RedisSubscriptionTests {
             }
             return FakeRedis.logIn(request) ?? ""
         }
-        let listener = try await Listener(
+        let listener = try await TestSubscription(
             fake.configuration { $0.subscriptionPingInterval = .milliseconds(500) },
             topics: ["a"]
         )
@@ -180,7 +134,7 @@ struct RedisSubscriptionTests {
                 $0.username = "app"
                 $0.password = "pw"
             }
-            let listener = try await Listener(configuration, topics: ["a"])
+            let listener = try await TestSubscription(configuration, topics: ["a"])
             try await eventually("Redis refused it") {
                 try redis.command("ACL", "LOG").contains("channel")
             }

@@ -11,6 +11,8 @@ package final class RedisServer: Sendable {
     package let unixURL: String
     package let port: Int
     package let socketPath: String
+    /// Where the servers of a cluster talk among themselves; 0 for others.
+    let busPort: Int
 
     private let folder: URL
     private let arguments: [String]
@@ -24,10 +26,19 @@ package final class RedisServer: Sendable {
     ///     after ``kill()`` finds it again.
     ///   - extra: More of redis-server's arguments, such as `["--requirepass", "secret"]`.
     package static func start(appendOnly: Bool = false, extra: [String] = []) async throws -> RedisServer {
+        try await start(appendOnly: appendOnly, extra: extra, busPort: 0)
+    }
+
+    static func start(appendOnly: Bool = false, extra: [String], busPort: Int) async throws -> RedisServer {
         // Between finding a free port and using it somebody else may take it: then look for another one.
         var attempt = 1
         while true {
-            let server = try RedisServer(port: LoopbackPort.free(), appendOnly: appendOnly, extra: extra)
+            let server = try RedisServer(
+                port: LoopbackPort.free(),
+                appendOnly: appendOnly,
+                extra: extra,
+                busPort: busPort
+            )
             do {
                 try await server.launch()
                 return server
@@ -39,7 +50,26 @@ package final class RedisServer: Sendable {
         }
     }
 
-    private init(port: Int, appendOnly: Bool, extra: [String]) throws {
+    /// Starts a sentinel that watches nothing yet, in the same way.
+    static func startSentinel() async throws -> RedisServer {
+        let server = try RedisServer(port: LoopbackPort.free(), appendOnly: false, extra: [], busPort: 0)
+        // A sentinel keeps what it knows in its configuration, which must be there as a file.
+        let text = """
+            port \(server.port)
+            bind 127.0.0.1
+            unixsocket \(server.socketPath)
+            dir \(server.folder.path)
+            logfile \(server.folder.path)/redis.log
+
+            """
+        let file = server.folder.appendingPathComponent("sentinel.conf")
+        try text.write(to: file, atomically: true, encoding: .utf8)
+        try await server.launch([file.path, "--sentinel"])
+        return server
+    }
+
+    private init(port: Int, appendOnly: Bool, extra: [String], busPort: Int) throws {
+        self.busPort = busPort
         // The path of a unix socket may have 107 bytes, so not below a long TMPDIR.
         folder = URL(fileURLWithPath: "/tmp/redis-\(UUID().uuidString.prefix(8).lowercased())", isDirectory: true)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
@@ -88,6 +118,10 @@ package final class RedisServer: Sendable {
 
     /// Runs redis-cli against it and returns what that prints, trimmed. For a server with a password begin with `-a`.
     package func command(_ args: String...) throws -> String {
+        try command(args)
+    }
+
+    package func command(_ args: [String]) throws -> String {
         let child = try ChildProcess(
             "redis-cli",
             ["-s", socketPath, "--no-auth-warning"] + args,
@@ -101,8 +135,8 @@ package final class RedisServer: Sendable {
         child.send(number)
     }
 
-    private func launch() async throws {
-        let child = try ChildProcess("redis-server", arguments, capturesOutput: false)
+    private func launch(_ arguments: [String]? = nil) async throws {
+        let child = try ChildProcess("redis-server", arguments ?? self.arguments, capturesOutput: false)
         process.withLock { $0 = child }
         let deadline = ContinuousClock.now + .seconds(30)
         // Only redis-cli's own words tell "up" from "still loading" or "wants a password".

@@ -9,7 +9,7 @@ local function endToken(prefix, agent, hash)
     if mailboxes then
         for mailbox in string.gmatch(mailboxes, '([^%s=]+)=%S+') do
             local count = redis.call('HINCRBY', prefix .. 'mailbox', mailbox, 1)
-            redis.call('PUBLISH', prefix .. 'to:' .. mailbox,
+            redis.call(PUBLISH, prefix .. 'to:' .. mailbox,
                 'x ' .. string.format('%d', count) .. ' ' .. agent .. ' ' .. hash)
         end
     end

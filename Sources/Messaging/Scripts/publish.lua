@@ -66,7 +66,7 @@ local function remove_from_agents(prefix, mailbox)
 end
 
 local function publish_into(prefix, mailbox, payload)
-    return redis.call('PUBLISH', prefix .. 'to:' .. mailbox, payload)
+    return redis.call(PUBLISH, prefix .. 'to:' .. mailbox, payload)
 end
 
 local function publish(prefix, boxes, kind, rest, customer)

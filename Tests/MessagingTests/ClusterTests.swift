@@ -1,0 +1,80 @@
+import Hiredis
+import Logging
+import Messaging
+import NIOCore
+import NIOPosix
+import RedisFixture
+import Testing
+
+@Suite("On a Redis Cluster", .timeLimit(.minutes(2)))
+struct ClusterTests {
+    @Test(
+        "Customers of all partitions send, and each publication reaches the mailbox of its partition, over moves of slots"
+    )
+    func sendsAndHears() async throws {
+        try await withClusterSystem { system in
+            let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            let loop = group.next()
+            let configuration = try RedisConfiguration(url: system.url)
+            let redis = RedisClient(configuration: configuration, eventLoopGroup: group, logger: Logger(label: "test"))
+            let limits = MessageLog.Limits(log: 1000, conversationsPerCustomer: 10)
+            let topics = Partition.all.map { Keyspace.topic(of: "box.0", in: $0) }
+            let (heard, publication) = AsyncStream.makeStream(of: String.self)
+            let (states, state) = AsyncStream.makeStream(of: Bool.self)
+            let subscription = RedisSubscription(
+                configuration: configuration,
+                eventLoop: loop,
+                topics: topics,
+                logger: Logger(label: "test"),
+                onMessage: { _, payload in publication.yield(String(buffer: payload)) },
+                onChange: { change in if case .subscribed = change { state.yield(true) } else { state.yield(false) } }
+            )
+            try await loop.submit { subscription.start() }.get()
+            var changes = states.makeAsyncIterator()
+            #expect(await changes.next() == true)
+            try await withThrowingTaskGroup(of: Void.self) { tasks in
+                tasks.addTask { try await redis.run() }
+                try await redis.waitUntilReady(timeout: .seconds(30))
+                try await Layout.check(in: redis)
+                let customers = Partition.all.map { UniqueID(in: $0) }
+                for customer in customers {
+                    _ = try await redis.send(RedisCommand("HSET", Keyspace.customer(customer), "name", "张三"))
+                    // One connection in the full dialect, so that what another one sends comes here.
+                    _ = try await redis.send(RedisCommand("HSET", Keyspace.routes(customer), "box.0", "1:1"))
+                }
+                var publications = heard.makeAsyncIterator()
+                for round in 1...3 {
+                    for customer in customers {
+                        let promise = loop.makePromise(of: AppendedMessage.self)
+                        loop.execute {
+                            MessageLog(redis: redis.connection(for: loop), limits: limits).append(
+                                from: .customer(id: customer, channel: .web),
+                                origin: "other.0:1",
+                                reference: "",
+                                tail: Message.recordTail(
+                                    content: ByteBuffer(string: "\"round \(round)\""),
+                                    metadata: ByteBuffer(),
+                                    clientMessageID: nil,
+                                    senderNote: nil
+                                ),
+                                clientMessageID: nil
+                            ) { promise.completeWith($0.mapError { $0 as any Error }) }
+                        }
+                        #expect(try await promise.futureResult.get().seq == round)
+                        while try #require(await publications.next()).contains("round \(round)") == false {}
+                    }
+                    // Then one partition moves, with its keys and its topic.
+                    let key = Keyspace.prefix(Partition(round))
+                    let from = try system.owner(of: key)
+                    let to = try #require(system.primaries.first { $0 !== from })
+                    try await system.move(slot: RedisSlot.of(key), from: from, to: to)
+                    #expect(await changes.next() == false)
+                    #expect(await changes.next() == true)
+                }
+                tasks.cancelAll()
+            }
+            try await loop.flatSubmit { subscription.close() }.get()
+            try await group.shutdownGracefully()
+        }
+    }
+}
