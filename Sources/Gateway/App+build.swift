@@ -28,6 +28,7 @@ package struct GatewayApp {
         var redisConfiguration = try RedisConfiguration(url: configuration.redisURL)
         redisConfiguration.clientName = "gateway-\(configuration.gatewayID)"
         redisConfiguration.commandTimeout = .milliseconds(configuration.commandTimeoutMilliseconds)
+        redisConfiguration.replicas = configuration.durability == "replicated" ? 1 : 0
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
         let redis = RedisClient(configuration: redisConfiguration, eventLoopGroup: group, logger: logger)

@@ -8,6 +8,7 @@ package struct Configuration: Sendable {
     package var host = "0.0.0.0"
     package var port = 8082
     package var redisURL = "redis://127.0.0.1:6379/0"
+    package var durability = "single"
     package var logLevel = "info"
     package var loops = Configuration.availableCores
     package var gatewayID = Configuration.randomGatewayID()
@@ -54,6 +55,14 @@ package struct Configuration: Sendable {
             url in ["redis://", "unix://", "redis-sentinel://", "redis-cluster://"].contains { url.hasPrefix($0) }
         },
         .text(
+            "DURABILITY",
+            \.durability,
+            "a word, single or replicated",
+            "With replicated a message is acknowledged only once a replica of Redis has it too."
+        ) {
+            ["single", "replicated"].contains($0)
+        },
+        .text(
             "LOG_LEVEL",
             \.logLevel,
             "a level: trace, debug, info, notice, warning, error, critical",
@@ -69,7 +78,12 @@ package struct Configuration: Sendable {
             "This gateway's name; no two that run may share one.",
             default: "8 random hexadecimal digits"
         ) { (1...32).contains($0.utf8.count) && $0.utf8.allSatisfy(Self.isNameByte) },
-        .number("HEARTBEAT_SECONDS", \.heartbeatSeconds, 1...3600, "How often a connection is pinged; one that stays silent for two periods is closed."),
+        .number(
+            "HEARTBEAT_SECONDS",
+            \.heartbeatSeconds,
+            1...3600,
+            "How often a connection is pinged; one that stays silent for two periods is closed."
+        ),
         .number(
             "DRAIN_TIMEOUT",
             \.drainTimeoutSeconds,

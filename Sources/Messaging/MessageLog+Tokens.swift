@@ -1,4 +1,4 @@
-package import Hiredis
+import Hiredis
 
 extension MessageLog {
     /// Finds out which tokens Redis no longer has: revoked, or expired by its clock.

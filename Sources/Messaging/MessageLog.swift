@@ -65,6 +65,7 @@ package struct MessageLog {
             partition = conversation.partition
         }
         command = RedisCommand(evaluating: Scripts.appendMessage, keys: [Keyspace.prefix(partition)])
+        command.mustBeReplicated = true
         messageID = UniqueID(in: partition)
         command.append(Timestamp.now.milliseconds)
         command.appendRunID()

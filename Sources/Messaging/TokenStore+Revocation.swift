@@ -1,4 +1,4 @@
-package import Hiredis
+import Hiredis
 
 /// Ending tokens before their time.
 ///

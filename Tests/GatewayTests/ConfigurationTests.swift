@@ -26,6 +26,7 @@ struct ConfigurationTests {
     func table() throws {
         let values = [
             "HOST": "::1", "PORT": "0", "REDIS_URL": "redis://:secret@h:1/2", "LOG_LEVEL": "debug", "LOOPS": "3",
+            "DURABILITY": "replicated",
             "GATEWAY_ID": "g-1", "HEARTBEAT_SECONDS": "7", "DRAIN_TIMEOUT": "8", "MAX_CONNECTIONS": "9",
             "MAX_MESSAGE_BYTES": "2048", "COMMAND_TIMEOUT_MS": "100", "SLOW_READER_SECONDS": "11",
             "CONVERSATION_LOG_LIMIT": "1200", "MAX_CONVERSATIONS_PER_CUSTOMER": "13",
@@ -33,6 +34,7 @@ struct ConfigurationTests {
         #expect(Set(Gateway.Configuration.settings.map(\.name)) == Set(values.keys))
         let settings = try read(values).get()
         #expect(settings.host == "::1")
+        #expect(settings.durability == "replicated")
         #expect(settings.port == 0)
         #expect(settings.redisURL == "redis://:secret@h:1/2")
         #expect(settings.logLevel == "debug")
@@ -56,6 +58,7 @@ struct ConfigurationTests {
         "A bad value is named with what it must be",
         arguments: [
             ("PORT", "65536"), ("PORT", "http"), ("PORT", "80 "), ("LOOPS", "0"), ("LOG_LEVEL", "loud"),
+            ("DURABILITY", "some"),
             ("GATEWAY_ID", "a b"),
             ("GATEWAY_ID", "g:1"), ("MAX_MESSAGE_BYTES", "-1"), ("DRAIN_TIMEOUT", "20s"),
         ]

@@ -51,14 +51,18 @@ struct RunningGateway: Sendable {
         }
     }
 
-    /// A WebSocket, as soon as the gateway takes it.
+    /// A WebSocket, as soon as the gateway is ready to take it. A token that is refused ends the test.
     func connect(_ token: Token, _ subprotocol: String) async throws -> SocketClient {
         while true {
             let client = try await SocketClient(to: address)
-            if try await client.shakeHands(token, subprotocol) { return client }
+            let status = try await client.shakeHands(token, subprotocol)
+            if status == "101" { return client }
             try? await client.close()
+            guard status == "503" else { throw HandshakeRefused(status: status) }
         }
     }
+
+    struct HandshakeRefused: Error { let status: String }
 }
 
 /// A WebSocket client that can stop reading.
@@ -90,8 +94,8 @@ final class SocketClient {
         pieces = stream.makeAsyncIterator()
     }
 
-    /// - Returns: Whether the answer was 101.
-    func shakeHands(_ token: Token, _ subprotocol: String) async throws -> Bool {
+    /// - Returns: The answer's status, `101` if it is a WebSocket now.
+    func shakeHands(_ token: Token, _ subprotocol: String) async throws -> String {
         let head = """
             GET /ws/chat HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(ListenerFixture.key)\r\n\
@@ -100,9 +104,9 @@ final class SocketClient {
         try await channel.writeAndFlush(ByteBuffer(string: head))
         while true {
             if let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) {
-                let isUpgraded = bytes.starts(with: Array("HTTP/1.1 101".utf8))
+                let status = String(decoding: bytes.dropFirst("HTTP/1.1 ".utf8.count).prefix(3), as: UTF8.self)
                 bytes.removeFirst(end.upperBound)
-                return isUpgraded
+                return status
             }
             try await more()
         }

@@ -25,12 +25,15 @@ final class LogFixture: Sendable {
     static func run(
         limits: MessageLog.Limits = .init(log: 100_000, conversationsPerCustomer: 200),
         appendOnly: Bool = false,
+        replicas: Int = 0,
         _ body: @Sendable (LogFixture) async throws -> Void
     ) async throws {
         try await withRedis(appendOnly: appendOnly) { server in
             let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let redis = try RedisClient(
-                configuration: RedisConfiguration(url: server.url),
+            var configuration = try RedisConfiguration(url: server.url)
+            configuration.replicas = replicas
+            let redis = RedisClient(
+                configuration: configuration,
                 eventLoopGroup: group,
                 logger: Logger(label: "test")
             )
@@ -466,6 +469,29 @@ struct MessageLogTests {
                 }
                 #expect(page?.survived == survived)
                 #expect(page?.messages.map(\.seq) == [1, 2, 3, 4, 5, 6])
+            }
+        }
+    }
+
+    @Test("With replicated durability a message is answered only once a replica has it, also the second time")
+    func replicatedDurability() async throws {
+        try await LogFixture.run(replicas: 1) { fixture in
+            let customer = Principal.customer(id: try await fixture.makeCustomer(), channel: .web)
+            for _ in 1...2 {
+                let error = await #expect(throws: MessagingError.self) {
+                    try await fixture.append("a", from: customer, clientMessageID: "m-1")
+                }
+                #expect(error?.code == .storeUnavailable)
+                #expect(error?.cause?.mayHaveRun == true)
+            }
+            try await withRedis { replica in
+                _ = try replica.command("REPLICAOF", "127.0.0.1", "\(fixture.server.port)")
+                while try !replica.command("ROLE").contains("connected") {
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+                let stored = try await fixture.append("a", from: customer, clientMessageID: "m-1")
+                #expect(stored.isDuplicate)
+                #expect(stored.seq == 1)
             }
         }
     }
