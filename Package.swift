@@ -109,7 +109,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Messaging", "Hiredis", "RedisFixture", nioCore, nioPosix, nioHTTP1, nioWebSocket, nioEmbedded,
+                "Gateway", "Messaging", "Hiredis", "RedisFixture", nioCore, nioPosix, nioHTTP1, nioWebSocket,
+                nioEmbedded,
                 logging, configuration,
             ],
             swiftSettings: strict
@@ -119,6 +120,11 @@ let package = Package(
             dependencies: ["RedisFixture", nioCore, nioPosix],
             // Read at run time, where they are: the access guide, and what its samples run in.
             exclude: ["Guide", "Harness"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ChaosTests",
+            dependencies: ["Messaging", "Hiredis", "RedisFixture", nioCore, nioPosix, logging],
             swiftSettings: strict
         ),
     ]

@@ -1,0 +1,218 @@
+import NIOCore
+import NIOPosix
+
+/// A TCP proxy in front of Redis that can delay, swallow and cut, and that loses publications on the way to a subscriber.
+///
+/// Owner: its event loop, on which all its connections run.
+// @unchecked: all mutable state is read and written on the event loop only.
+final class FaultProxy: @unchecked Sendable {
+    /// Which messages do not reach their subscriber. What else is published there (ticks, assignments) does.
+    enum Loss: Sendable {
+        case none
+        /// So many of a thousand, at random.
+        case perMille(Int)
+        case all
+    }
+
+    let port: Int
+    private let eventLoop: any EventLoop
+    private let listener: any Channel
+    private let state: State
+
+    /// What the handlers of all connections share.
+    ///
+    /// Owner: the event loop.
+    // @unchecked: as above.
+    final class State: @unchecked Sendable {
+        var loss = Loss.none
+        var delay = TimeAmount.zero
+        /// Bytes in either direction go nowhere; those connections end when this does.
+        var swallows = false
+        var lost = 0
+        var channels: [ObjectIdentifier: any Channel] = [:]
+        private var generator: SeededGenerator
+
+        init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
+
+        func losesNext() -> Bool {
+            switch loss {
+            case .none: return false
+            case .all: return true
+            case .perMille(let share): return Int.random(in: 0..<1000, using: &generator) < share
+            }
+        }
+    }
+
+    static func start(on eventLoop: any EventLoop, to redisPort: Int, seed: UInt64) async throws -> FaultProxy {
+        let state = State(seed: seed)
+        let listener = try await ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // Nothing is read before there is somewhere to write it.
+            .childChannelOption(.autoRead, value: false)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { downstream in
+                ClientBootstrap(group: downstream.eventLoop)
+                    .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                    .channelOption(.autoRead, value: false)
+                    .connect(host: "127.0.0.1", port: redisPort)
+                    .flatMapThrowing { upstream in
+                        let link = SubscriptionWatch()
+                        try downstream.pipeline.syncOperations.addHandler(
+                            ProxyHandler(to: upstream, isFromRedis: false, link, state)
+                        )
+                        try upstream.pipeline.syncOperations.addHandler(
+                            ProxyHandler(to: downstream, isFromRedis: true, link, state)
+                        )
+                        for channel in [downstream, upstream] {
+                            _ = channel.setOption(.autoRead, value: true)
+                        }
+                    }
+                    .flatMapError { error in
+                        downstream.close(promise: nil)
+                        return downstream.eventLoop.makeFailedFuture(error)
+                    }
+            }
+            .bind(host: "127.0.0.1", port: 0).get()
+        return FaultProxy(eventLoop: eventLoop, listener: listener, state: state)
+    }
+
+    private init(eventLoop: any EventLoop, listener: any Channel, state: State) {
+        self.eventLoop = eventLoop
+        self.listener = listener
+        self.state = state
+        port = listener.localAddress?.port ?? 0
+    }
+
+    func change(_ body: @escaping @Sendable (State) -> Void) async throws {
+        try await eventLoop.submit { [state] in body(state) }.get()
+    }
+
+    /// How many messages have not reached a subscriber.
+    var lost: Int {
+        get async throws { try await eventLoop.submit { [state] in state.lost }.get() }
+    }
+
+    /// Ends all connections.
+    func cut() async throws {
+        try await change { state in
+            for channel in state.channels.values { channel.close(promise: nil) }
+        }
+    }
+
+    func close() async throws {
+        try? await listener.close()
+        try await cut()
+    }
+}
+
+/// Whether a connection through the proxy is a subscription: its client has said SUBSCRIBE.
+final class SubscriptionWatch {
+    var isSubscription = false
+}
+
+/// One direction of one connection through the proxy.
+///
+/// Owned by its channel's event loop.
+private final class ProxyHandler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let other: any Channel
+    private let isFromRedis: Bool
+    private let watch: SubscriptionWatch
+    private let state: FaultProxy.State
+    private var reply = ByteBuffer()
+    private var lastDue = NIODeadline.uptimeNanoseconds(0)
+
+    init(to other: any Channel, isFromRedis: Bool, _ watch: SubscriptionWatch, _ state: FaultProxy.State) {
+        self.other = other
+        self.isFromRedis = isFromRedis
+        self.watch = watch
+        self.state = state
+    }
+
+    func handlerAdded(context: ChannelHandlerContext) { state.channels[ObjectIdentifier(self)] = context.channel }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        state.channels[ObjectIdentifier(self)] = nil
+        // After what is on its way, so that an answer given before the end arrives before it.
+        pass(nil)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !state.swallows else { return }
+        let bytes = Self.unwrapInboundIn(data)
+        if !isFromRedis {
+            if !watch.isSubscription {
+                watch.isSubscription = bytes.readableBytesView.firstRange(of: Array("SUBSCRIBE\r\n".utf8)) != nil
+            }
+            return pass(bytes)
+        }
+        guard watch.isSubscription else { return pass(bytes) }
+        reply.writeImmutableBuffer(bytes)
+        var kept = ByteBuffer()
+        while let length = RESPReply.length(in: reply.readableBytesView), let item = reply.readSlice(length: length) {
+            if RESPReply.isMessage(item.readableBytesView), state.losesNext() {
+                state.lost += 1
+            } else {
+                kept.writeImmutableBuffer(item)
+            }
+        }
+        reply.discardReadBytes()
+        if kept.readableBytes > 0 { pass(kept) }
+    }
+
+    /// Passes bytes, or the end, on; never before what came before them.
+    private func pass(_ bytes: ByteBuffer?) {
+        let act = { [other] in
+            if let bytes { other.writeAndFlush(bytes, promise: nil) } else { other.close(promise: nil) }
+        }
+        let now = NIODeadline.now()
+        let due = max(now + state.delay, lastDue)
+        guard due > now else { return act() }
+        lastDue = due
+        other.eventLoop.assumeIsolated().scheduleTask(deadline: due, act)
+    }
+}
+
+/// As much of Redis's protocol as it takes to drop one publication.
+///
+/// Source: [Redis serialization protocol](https://redis.io/docs/latest/develop/reference/protocol-spec/).
+enum RESPReply {
+    /// The bytes of the first reply; `nil` while it is not complete.
+    static func length(in bytes: ByteBufferView) -> Int? {
+        end(of: bytes[...]).map { $0 - bytes.startIndex }
+    }
+
+    private static func end(of bytes: ByteBufferView) -> Int? {
+        guard let kind = bytes.first, let line = bytes.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+        let number = Int(String(decoding: bytes[(bytes.startIndex + 1)..<(line - 1)], as: UTF8.self)) ?? 0
+        var end = line + 1
+        switch kind {
+        case UInt8(ascii: "$"):
+            end += number < 0 ? 0 : number + 2
+            return end <= bytes.endIndex ? end : nil
+        case UInt8(ascii: "*"):
+            for _ in 0..<max(0, number) {
+                guard end < bytes.endIndex, let next = Self.end(of: bytes[end...]) else { return nil }
+                end = next
+            }
+            return end
+        default: return end
+        }
+    }
+
+    /// Whether a reply is a publication of kind `m`, a message.
+    static func isMessage(_ bytes: ByteBufferView) -> Bool {
+        guard bytes.starts(with: "*3\r\n$7\r\nmessage\r\n".utf8) else { return false }
+        // Six lines (`*3`, `$7`, `message`, `$N`, the topic, `$M`), then the payload: `m COUNT …`.
+        var payload = bytes[...]
+        for _ in 0..<6 {
+            guard let feed = payload.firstIndex(of: UInt8(ascii: "\n")) else { return false }
+            payload = payload[(feed + 1)...]
+        }
+        return payload.first == UInt8(ascii: "m")
+    }
+}

@@ -1,0 +1,196 @@
+/// Holds a ``History`` against the promise: every acknowledged message reaches every recipient, once, in order.
+///
+/// In the guide dialect there is no acknowledgement, so there a message counts as acknowledged if it is in the log at the
+/// end; and a message may be shown more than once, its `id` tells.
+struct HistoryChecker {
+    private var verdict = Verdict()
+    private let history: History
+    private var stored: [History.Label: [History.Place]] = [:]
+    private var sentAt: [History.Label: UInt64] = [:]
+    private var connection: [History.Label: Int] = [:]
+    private var acknowledged: [History.Label: History.Place] = [:]
+    private var refused: Set<History.Label> = []
+    private var screens: [Screen.Key: Screen] = [:]
+
+    /// What one reader has been shown of one conversation.
+    private struct Screen {
+        struct Key: Hashable {
+            let reader: String
+            let conversation: String
+        }
+
+        var seqs: [String: Int] = [:]
+        var last = 0
+    }
+
+    static func check(_ history: History) -> Verdict {
+        var checker = HistoryChecker(history: history)
+        checker.readLog()
+        checker.readEvents()
+        checker.checkSenders()
+        checker.checkReaders()
+        return checker.verdict
+    }
+
+    private init(history: History) { self.history = history }
+
+    private func dialect(of name: String) -> History.Dialect { history.participants[name]?.dialect ?? .full }
+
+    // MARK: What is stored
+
+    private mutating func readLog() {
+        for entry in history.log { stored[entry.label, default: []].append(entry.place) }
+        for (label, places) in stored where places.count > 1 {
+            verdict.note(\.duplicated, "\(label) is stored \(places.count) times: \(places)")
+        }
+    }
+
+    /// A sender's messages stand in the log in the order in which it sent them: in the full dialect whatever happened, in
+    /// the guide dialect as long as its connection lasted.
+    private mutating func checkSenders() {
+        struct Run: Hashable {
+            let sender: String
+            let conversation: String
+            let connection: Int
+        }
+        var last: [Run: Int] = [:]
+        for entry in history.log {
+            let isGuide = dialect(of: entry.label.sender) == .guide
+            let run = Run(
+                sender: entry.label.sender,
+                conversation: entry.place.conversation,
+                connection: isGuide ? connection[entry.label] ?? 0 : 0
+            )
+            if let before = last[run], before > entry.label.number {
+                verdict.note(\.outOfOrder, "\(entry.label) is stored after \(entry.label.sender)/\(before)")
+            }
+            last[run] = max(last[run] ?? 0, entry.label.number)
+        }
+        for (label, place) in acknowledged {
+            guard let places = stored[label] else {
+                verdict.note(\.lost, "\(label) was acknowledged as \(place) and is not stored")
+                continue
+            }
+            if !places.contains(place) {
+                verdict.note(\.different, "\(label) was acknowledged as \(place) and is stored as \(places)")
+            }
+        }
+        verdict.acknowledged = acknowledged.count
+        for label in stored.keys where dialect(of: label.sender) == .guide {
+            verdict.acknowledged += sentAt[label] == nil ? 0 : 1
+        }
+        for label in sentAt.keys
+        where dialect(of: label.sender) == .full && acknowledged[label] == nil && !refused.contains(label) {
+            verdict.note(\.unanswered, "\(label) was neither acknowledged nor refused")
+        }
+    }
+
+    // MARK: What was told
+
+    private mutating func readEvents() {
+        for (time, event) in history.events {
+            switch event {
+            case .sent(let label, let connection):
+                verdict.sent += 1
+                sentAt[label] = time
+                self.connection[label] = connection
+            case .acknowledged(let label, let place):
+                if let first = acknowledged[label], first != place {
+                    verdict.note(\.different, "\(label) was acknowledged as \(first), then as \(place)")
+                }
+                acknowledged[label] = acknowledged[label] ?? place
+            case .refused(let label): refused.insert(label)
+            case .suppressed: verdict.suppressed += 1
+            case .shown(let reader, let label, let place): shown(label, place, to: reader, at: time)
+            case .reset(let reader, let conversation, let from):
+                verdict.resets += 1
+                let key = Screen.Key(reader: reader, conversation: conversation)
+                guard var screen = screens[key] else { continue }
+                screen.seqs = screen.seqs.filter { $0.value < from }
+                screen.last = min(screen.last, from - 1)
+                screens[key] = screen
+            }
+        }
+    }
+
+    private mutating func shown(_ label: History.Label, _ place: History.Place, to reader: String, at time: UInt64) {
+        let key = Screen.Key(reader: reader, conversation: place.conversation)
+        var screen = screens[key] ?? Screen()
+        defer { screens[key] = screen }
+        if screen.seqs[place.id] != nil {
+            if dialect(of: reader) == .guide {
+                verdict.repeated += 1
+            } else {
+                verdict.note(\.duplicated, "\(reader) was shown \(label), \(place), twice")
+            }
+            return
+        }
+        if place.seq <= screen.last {
+            verdict.note(\.outOfOrder, "\(reader) was shown \(label), \(place), after seq \(screen.last)")
+        }
+        screen.seqs[place.id] = place.seq
+        screen.last = max(screen.last, place.seq)
+        if let places = stored[label], places.contains(place) {
+            verdict.delivered += 1
+            if let sent = sentAt[label] { verdict.gaps.append(time - sent) }
+        } else {
+            verdict.note(\.different, "\(reader) was shown \(label), \(place), which is not what is stored")
+        }
+    }
+
+    // MARK: What is owed
+
+    private mutating func checkReaders() {
+        for (name, participant) in history.participants where participant.isPresentAtEnd {
+            for entry in history.log
+            where entry.label.sender != name && participant.conversations.contains(entry.place.conversation) {
+                let key = Screen.Key(reader: name, conversation: entry.place.conversation)
+                if screens[key]?.seqs[entry.place.id] == nil {
+                    verdict.note(\.lost, "\(name) was never shown \(entry.label), \(entry.place)")
+                }
+            }
+        }
+    }
+}
+
+/// What a run came to.
+struct Verdict: Sendable {
+    var sent = 0
+    var acknowledged = 0
+    /// Shown to a recipient for the first time.
+    var delivered = 0
+    /// Acknowledged and not stored, or stored and not shown to a recipient.
+    var lost = 0
+    /// Stored twice, or shown twice to a reader of the full dialect.
+    var duplicated = 0
+    var outOfOrder = 0
+    /// Acknowledged or shown as something other than what is stored.
+    var different = 0
+    /// Sent in the full dialect and at the end still without an answer.
+    var unanswered = 0
+    /// Shown again to readers of the guide dialect, which is allowed.
+    var repeated = 0
+    /// Arrived again and not shown by a client of the full dialect.
+    var suppressed = 0
+    /// How often a reader was told that the store does not have what it has.
+    var resets = 0
+    /// From sending to being shown, in nanoseconds.
+    var gaps: [UInt64] = []
+    /// The first violations, in words.
+    private(set) var examples: [String] = []
+
+    var keepsPromise: Bool { lost + duplicated + outOfOrder + different + unanswered == 0 }
+
+    var longestGap: Duration { .nanoseconds(gaps.max() ?? 0) }
+
+    /// The gap that 99 of 100 messages stay within.
+    var usualGap: Duration {
+        let sorted = gaps.sorted()
+        return .nanoseconds(sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * 99 / 100)])
+    }
+
+    fileprivate mutating func note(_ count: WritableKeyPath<Verdict, Int>, _ example: @autoclosure () -> String) {
+        self[keyPath: count] += 1
+        if examples.count < 12 { examples.append(example()) }
+    }
+}
