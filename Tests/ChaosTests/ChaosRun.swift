@@ -53,12 +53,13 @@ struct ChaosRun: Sendable {
                     try await Task.sleep(until: begin + timed.at, clock: .continuous)
                     if scenario.losesLastPublications, ContinuousClock.now > end { break }
                     try await system.endure(timed.fault) { try await crowd.cut(share: $0) }
+                    if timed.fault.isOutage { try await crowd.noteHealed() }
                 }
             }
             if scenario.losesLastPublications {
                 try await Task.sleep(until: end - .milliseconds(500), clock: .continuous)
                 try await tasks.waitForAll()
-                try await system.proxy?.change { $0.loss = .all }
+                try await system.proxy?.change { $0.loss = .allButTicks }
             }
             try await Task.sleep(until: end, clock: .continuous)
             try await crowd.stopTalking()

@@ -127,9 +127,10 @@ final class ChaosSystem: Sendable {
             try await proxy?.change { $0.delay = .zero }
         case .losePublications(let share): try await proxy?.change { $0.loss = .perMille(share) }
         case .loseAllPublications(let time):
-            try await proxy?.change { $0.loss = .all }
+            try await proxy?.change { $0.loss = .allButTicks }
             try await Task.sleep(for: time)
             try await proxy?.change { $0.loss = .none }
+        case .deafen: try await proxy?.change { $0.deafened += 1 }
         case .cutClients(let share): try await cutClients(share)
         }
     }

@@ -172,6 +172,8 @@ final class Crowd: @unchecked Sendable {
         }.get()
     }
 
+    func noteHealed() async throws { try await loop.submit { [recorder] in recorder.record(.healed) }.get() }
+
     // MARK: The end
 
     /// Whether everybody is connected and has an answer to everything.

@@ -25,12 +25,22 @@ enum Fault: Sendable, CustomStringConvertible {
     case swallow(Duration)
     /// Bytes between gateways and Redis arrive late.
     case delay(milliseconds: Int, Duration)
-    /// So many of a thousand published messages do not arrive, until further notice.
+    /// So many of a thousand publications do not arrive, until further notice.
     case losePublications(perMille: Int)
-    /// No published message arrives.
+    /// Nothing that is published arrives but ticks.
     case loseAllPublications(Duration)
+    /// The subscriptions that there are stay up, and nothing arrives on them any more.
+    case deafen
     /// Some of the clients, by chance, lose their network for two seconds.
     case cutClients(share: Double)
+
+    /// Whether messages wait for its end.
+    var isOutage: Bool {
+        switch self {
+        case .killRedis, .suspendRedis, .outOfMemory, .readOnly, .failOver, .swallow, .cutProxy, .cutCommands: true
+        default: false
+        }
+    }
 
     var description: String {
         switch self {
@@ -49,6 +59,7 @@ enum Fault: Sendable, CustomStringConvertible {
         case .delay(let delay, let time): "bytes to and from Redis \(delay) ms late for \(time)"
         case .losePublications(let share): "publications lost, \(share) of 1000"
         case .loseAllPublications(let time): "publications lost, all for \(time)"
+        case .deafen: "subscriptions deaf"
         case .cutClients(let share): "clients cut for 2 s, \(Int(share * 100)) %"
         }
     }

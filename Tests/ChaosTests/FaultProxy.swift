@@ -6,12 +6,12 @@ import NIOPosix
 /// Owner: its event loop, on which all its connections run.
 // @unchecked: all mutable state is read and written on the event loop only.
 final class FaultProxy: @unchecked Sendable {
-    /// Which messages do not reach their subscriber. What else is published there (ticks, assignments) does.
+    /// Which publications do not reach their subscriber.
     enum Loss: Sendable {
         case none
         /// So many of a thousand, at random.
         case perMille(Int)
-        case all
+        case allButTicks
     }
 
     let port: Int
@@ -25,19 +25,20 @@ final class FaultProxy: @unchecked Sendable {
     // @unchecked: as above.
     final class State: @unchecked Sendable {
         var loss = Loss.none
+        /// Subscriptions that began when this was smaller get nothing any more.
+        var deafened = 0
         var delay = TimeAmount.zero
         /// Bytes in either direction go nowhere; those connections end when this does.
         var swallows = false
-        var lost = 0
         var channels: [ObjectIdentifier: any Channel] = [:]
         private var generator: SeededGenerator
 
         init(seed: UInt64) { generator = SeededGenerator(seed: seed) }
 
-        func losesNext() -> Bool {
+        func losesNext(isTick: Bool) -> Bool {
             switch loss {
             case .none: return false
-            case .all: return true
+            case .allButTicks: return !isTick
             case .perMille(let share): return Int.random(in: 0..<1000, using: &generator) < share
             }
         }
@@ -56,12 +57,12 @@ final class FaultProxy: @unchecked Sendable {
                     .channelOption(.autoRead, value: false)
                     .connect(host: "127.0.0.1", port: redisPort)
                     .flatMapThrowing { upstream in
-                        let link = SubscriptionWatch()
+                        let connection = ProxiedConnection(deafened: state.deafened)
                         try downstream.pipeline.syncOperations.addHandler(
-                            ProxyHandler(to: upstream, isFromRedis: false, link, state)
+                            ProxyHandler(to: upstream, isFromRedis: false, connection, state)
                         )
                         try upstream.pipeline.syncOperations.addHandler(
-                            ProxyHandler(to: downstream, isFromRedis: true, link, state)
+                            ProxyHandler(to: downstream, isFromRedis: true, connection, state)
                         )
                         for channel in [downstream, upstream] {
                             _ = channel.setOption(.autoRead, value: true)
@@ -87,11 +88,6 @@ final class FaultProxy: @unchecked Sendable {
         try await eventLoop.submit { [state] in body(state) }.get()
     }
 
-    /// How many messages have not reached a subscriber.
-    var lost: Int {
-        get async throws { try await eventLoop.submit { [state] in state.lost }.get() }
-    }
-
     /// Ends all connections.
     func cut() async throws {
         try await change { state in
@@ -105,9 +101,18 @@ final class FaultProxy: @unchecked Sendable {
     }
 }
 
-/// Whether a connection through the proxy is a subscription: its client has said SUBSCRIBE.
-final class SubscriptionWatch {
+/// What both directions of one connection through the proxy know of it.
+///
+/// Owned by its channels' event loop.
+final class ProxiedConnection {
+    /// Its client has said SUBSCRIBE.
     var isSubscription = false
+    /// Something of this connection was swallowed.
+    var isBroken = false
+    /// How often subscriptions had been deafened when this connection began.
+    let deafened: Int
+
+    init(deafened: Int) { self.deafened = deafened }
 }
 
 /// One direction of one connection through the proxy.
@@ -119,15 +124,15 @@ private final class ProxyHandler: ChannelInboundHandler {
 
     private let other: any Channel
     private let isFromRedis: Bool
-    private let watch: SubscriptionWatch
+    private let connection: ProxiedConnection
     private let state: FaultProxy.State
     private var reply = ByteBuffer()
     private var lastDue = NIODeadline.uptimeNanoseconds(0)
 
-    init(to other: any Channel, isFromRedis: Bool, _ watch: SubscriptionWatch, _ state: FaultProxy.State) {
+    init(to other: any Channel, isFromRedis: Bool, _ connection: ProxiedConnection, _ state: FaultProxy.State) {
         self.other = other
         self.isFromRedis = isFromRedis
-        self.watch = watch
+        self.connection = connection
         self.state = state
     }
 
@@ -142,23 +147,23 @@ private final class ProxyHandler: ChannelInboundHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard !state.swallows else { return }
+        if state.swallows { connection.isBroken = true }
+        // TCP leaves nothing out: where something was swallowed, nothing may follow.
+        guard !connection.isBroken else { return }
         let bytes = Self.unwrapInboundIn(data)
         if !isFromRedis {
-            if !watch.isSubscription {
-                watch.isSubscription = bytes.readableBytesView.firstRange(of: Array("SUBSCRIBE\r\n".utf8)) != nil
+            if !connection.isSubscription {
+                connection.isSubscription = bytes.readableBytesView.firstRange(of: Array("SUBSCRIBE\r\n".utf8)) != nil
             }
             return pass(bytes)
         }
-        guard watch.isSubscription else { return pass(bytes) }
+        guard connection.isSubscription else { return pass(bytes) }
         reply.writeImmutableBuffer(bytes)
         var kept = ByteBuffer()
         while let length = RESPReply.length(in: reply.readableBytesView), let item = reply.readSlice(length: length) {
-            if RESPReply.isMessage(item.readableBytesView), state.losesNext() {
-                state.lost += 1
-            } else {
-                kept.writeImmutableBuffer(item)
-            }
+            let kind = RESPReply.kindOfPublication(item.readableBytesView)
+            let isLost = connection.deafened < state.deafened || kind.map { state.losesNext(isTick: $0 == "k") } == true
+            if !isLost { kept.writeImmutableBuffer(item) }
         }
         reply.discardReadBytes()
         if kept.readableBytes > 0 { pass(kept) }
@@ -204,15 +209,15 @@ enum RESPReply {
         }
     }
 
-    /// Whether a reply is a publication of kind `m`, a message.
-    static func isMessage(_ bytes: ByteBufferView) -> Bool {
-        guard bytes.starts(with: "*3\r\n$7\r\nmessage\r\n".utf8) else { return false }
+    /// The first letter of a publication's payload: `m` a message, `k` a tick; `nil` for what is no publication.
+    static func kindOfPublication(_ bytes: ByteBufferView) -> Character? {
+        guard bytes.starts(with: "*3\r\n$7\r\nmessage\r\n".utf8) else { return nil }
         // Six lines (`*3`, `$7`, `message`, `$N`, the topic, `$M`), then the payload: `m COUNT …`.
         var payload = bytes[...]
         for _ in 0..<6 {
-            guard let feed = payload.firstIndex(of: UInt8(ascii: "\n")) else { return false }
+            guard let feed = payload.firstIndex(of: UInt8(ascii: "\n")) else { return nil }
             payload = payload[(feed + 1)...]
         }
-        return payload.first == UInt8(ascii: "m")
+        return payload.first.map { Character(Unicode.Scalar($0)) }
     }
 }

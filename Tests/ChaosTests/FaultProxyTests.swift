@@ -23,13 +23,13 @@ struct FaultProxyTests {
         #expect(RESPReply.length(in: bytes.readableBytesView) == reply.utf8.count)
     }
 
-    @Test("A message is told from what else is published")
+    @Test("Publications are told from each other and from what else comes")
     func kinds() {
-        for (reply, isMessage) in [
-            (Self.publication("m 7 and more"), true), (Self.publication("t 7 and more"), false),
-            (Self.publication(""), false), ("*3\r\n$9\r\nsubscribe\r\n$1\r\nm\r\n:1\r\n", false), ("+m\r\n", false),
-        ] {
-            #expect(RESPReply.isMessage(ByteBuffer(string: reply).readableBytesView) == isMessage, "\(reply)")
+        for (reply, kind) in [
+            (Self.publication("m 7 and more"), "m"), (Self.publication("k 7"), "k"),
+            ("*3\r\n$9\r\nsubscribe\r\n$1\r\nm\r\n:1\r\n", nil), ("+m\r\n", nil),
+        ] as [(String, Character?)] {
+            #expect(RESPReply.kindOfPublication(ByteBuffer(string: reply).readableBytesView) == kind, "\(reply)")
         }
     }
 }

@@ -8,15 +8,10 @@ import NIOCore
 final class FullClient: LoadClient, @unchecked Sendable {
     /// Rules that a test may break, to see that it is noticed.
     struct Habits: Sendable {
-        /// Messages of one outbox under way at once. With more than one, a message that is refused for the moment is
-        /// overtaken by the next.
-        var window = 1
         /// Whether a message that is sent again bears the `clientMessageId` of the first time.
         var keepsMessageIDs = true
         /// Whether what is at or before the position is not shown again.
         var deduplicates = true
-        /// Whether what was not acknowledged before a reconnect is sent again.
-        var sendsAgain = true
     }
 
     private struct Outgoing {
@@ -59,6 +54,9 @@ final class FullClient: LoadClient, @unchecked Sendable {
     private var isPausing = false
     private var unsaid: Set<String> = []
 
+    /// Messages of one outbox under way at once. With more than one, a message that is refused for the moment could be
+    /// overtaken by the next.
+    private static let window = 1
     /// More than this many messages in an outbox, and nothing more is written.
     private static let maxOutbox = 64
 
@@ -87,7 +85,7 @@ final class FullClient: LoadClient, @unchecked Sendable {
 
     private func sendOutbox(_ key: String) {
         guard var outbox = outboxes[key], connection.isOpen, isWelcome, !isPausing else { return }
-        while outbox.underWay < min(habits.window, outbox.messages.count) {
+        while outbox.underWay < min(Self.window, outbox.messages.count) {
             outbox.messages[outbox.underWay].attempts += 1
             send(outbox.messages[outbox.underWay])
             outbox.underWay += 1
@@ -166,7 +164,6 @@ final class FullClient: LoadClient, @unchecked Sendable {
             )
         }
         for key in outboxes.keys {
-            if !habits.sendsAgain, let sent = outboxes[key]?.underWay { outboxes[key]?.messages.removeFirst(sent) }
             outboxes[key]?.underWay = 0
             sendOutbox(key)
         }

@@ -66,6 +66,7 @@ extension Verdict {
         let numbers = [
             "sent \(sent)", "acknowledged \(acknowledged)", "delivered \(delivered)", "lost \(lost)",
             "duplicated \(duplicated)", "out of order \(outOfOrder)", "longest gap \(longestGap.inSeconds) s",
+            "back within \(Duration.nanoseconds(backlog).inSeconds) s",
         ]
         let more = [
             "99 % within \(usualGap.inSeconds) s", "unanswered \(unanswered)", "different \(different)",

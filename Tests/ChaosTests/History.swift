@@ -47,6 +47,8 @@ struct History: Sendable {
         case suppressed(reader: String, Place)
         /// A reader was told that what it has from `from` on is not in the store; its client took it off the screen.
         case reset(reader: String, conversation: String, from: Int)
+        /// A fault is over: everything runs again.
+        case healed
     }
 
     /// Somebody who sends and reads.

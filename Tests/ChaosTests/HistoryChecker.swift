@@ -11,6 +11,7 @@ struct HistoryChecker {
     private var acknowledged: [History.Label: History.Place] = [:]
     private var refused: Set<History.Label> = []
     private var screens: [Screen.Key: Screen] = [:]
+    private var healedAt: UInt64?
 
     /// What one reader has been shown of one conversation.
     private struct Screen {
@@ -100,6 +101,7 @@ struct HistoryChecker {
                 }
                 acknowledged[label] = acknowledged[label] ?? place
             case .refused(let label): refused.insert(label)
+            case .healed: healedAt = time
             case .suppressed: verdict.suppressed += 1
             case .shown(let reader, let label, let place): shown(label, place, to: reader, at: time)
             case .reset(let reader, let conversation, let from):
@@ -132,7 +134,10 @@ struct HistoryChecker {
         screen.last = max(screen.last, place.seq)
         if let places = stored[label], places.contains(place) {
             verdict.delivered += 1
-            if let sent = sentAt[label] { verdict.gaps.append(time - sent) }
+            if let sent = sentAt[label] {
+                verdict.gaps.append(time - sent)
+                if let healedAt, sent < healedAt { verdict.backlog = max(verdict.backlog, time - healedAt) }
+            }
         } else {
             verdict.note(\.different, "\(reader) was shown \(label), \(place), which is not what is stored")
         }
@@ -176,6 +181,8 @@ struct Verdict: Sendable {
     var resets = 0
     /// From sending to being shown, in nanoseconds.
     var gaps: [UInt64] = []
+    /// The longest that a message which was sent before a fault ended was shown after its end, in nanoseconds.
+    var backlog: UInt64 = 0
     /// The first violations, in words.
     private(set) var examples: [String] = []
 

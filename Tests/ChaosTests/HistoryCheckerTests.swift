@@ -185,6 +185,20 @@ struct HistoryCheckerTests {
         #expect(story.verdict.duplicated == 1)
     }
 
+    @Test("What is shown after a fault's end, and was sent before it, counts as its backlog")
+    func backlog() {
+        var story = Story()
+        story.tell(.sent(first, connection: 1), .acknowledged(first, atFirst), .healed)
+        story.tell(.sent(second, connection: 1), .acknowledged(second, atSecond))
+        story.store(first, atFirst)
+        story.store(second, atSecond)
+        for reader in ["agent", "guest"] {
+            story.tell(.shown(reader: reader, first, atFirst), .shown(reader: reader, second, atSecond))
+        }
+        #expect(story.verdict.backlog == 5_000_000)
+        #expect(story.verdict.keepsPromise)
+    }
+
     @Test("What a client got again and did not show is no violation")
     func suppressed() {
         var story = goodStory()

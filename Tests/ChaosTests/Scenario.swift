@@ -106,7 +106,7 @@ extension Scenario {
         },
         Scenario(
             name: "publications-lost",
-            summary: "1 of 1000 published messages, and the last of each conversation",
+            summary: "1 of 1000 publications, and the last of each conversation",
             topologies: [.one],
             hasProxy: true,
             losesLastPublications: true
@@ -115,12 +115,20 @@ extension Scenario {
         },
         Scenario(
             name: "publications-all-lost",
-            summary: "half of the time no published message arrives",
+            summary: "half of the time nothing that is published arrives",
             topologies: [.one],
             hasProxy: true,
             losesLastPublications: true
         ) { _, length in
             [.loseAllPublications(length / 4), .loseAllPublications(length / 4)]
+        },
+        Scenario(
+            name: "subscriptions-deaf",
+            summary: "subscriptions stay up, and nothing arrives on them",
+            topologies: [.one],
+            hasProxy: true
+        ) { _, _ in
+            [.deafen]
         },
         Scenario(name: "clients-cut", summary: "clients lose their network for 2 s") { _, length in
             Array(repeating: .cutClients(share: 0.4), count: max(2, Int(length / .seconds(1))))
@@ -137,7 +145,7 @@ extension Scenario {
                 .restartGateway(.random(in: 0..<gateways, using: &chance)), .killRedis(downFor: .milliseconds(300)),
                 .suspendRedis(min(.seconds(3), length / 5)), .cutSubscriptions, .cutCommands, .flushScripts,
                 .outOfMemory(length / 20), .readOnly(length / 20), .cutProxy, .swallow(length / 20),
-                .delay(milliseconds: 50, length / 20), .cutClients(share: 0.5), .cutSubscriptions,
+                .delay(milliseconds: 50, length / 20), .deafen, .cutClients(share: 0.5), .cutSubscriptions,
             ]
             return all.shuffled(using: &chance)
         },
