@@ -142,4 +142,9 @@ struct RedisConnectionStateMachineTests {
         let retry = machine.lose(refused)
         #expect((retry?.delay ?? .seconds(99)) <= .milliseconds(50))
     }
+
+    @Test("By default nobody waits longer than a second between two attempts to connect, however long Redis was away")
+    func defaultBackoff() {
+        #expect(RedisBackoff().ceiling(afterFailures: 1000) == .seconds(1))
+    }
 }
