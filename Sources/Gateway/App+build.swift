@@ -25,6 +25,9 @@ package struct GatewayApp {
     ) throws {
         var logger = logger
         logger[metadataKey: "gateway.id"] = "\(configuration.gatewayID)"
+        if !configuration.disabledDefences.isEmpty {
+            logger.warning("Defences against the loss of messages are switched off; this is for tests only.")
+        }
         var redisConfiguration = try RedisConfiguration(url: configuration.redisURL)
         redisConfiguration.clientName = "gateway-\(configuration.gatewayID)"
         redisConfiguration.commandTimeout = .milliseconds(configuration.commandTimeoutMilliseconds)

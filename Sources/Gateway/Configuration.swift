@@ -20,6 +20,8 @@ package struct Configuration: Sendable {
     package var slowReaderSeconds = 10
     package var conversationLogLimit = 100_000
     package var maxConversationsPerCustomer = 200
+    /// From `UNSAFE_DISABLE`, which is for tests of the tests only: not in ``settings``, and `--help` does not name it.
+    package var disabledDefences: Set<Defence> = []
 
     /// The defaults.
     package init() {}
@@ -38,6 +40,12 @@ package struct Configuration: Sendable {
                     expected: setting.type
                 )
             }
+        }
+        for word in (reader.string(forKey: ["unsafe", "disable"]) ?? "").split(separator: ",") {
+            guard let defence = Defence(rawValue: String(word)) else {
+                throw ConfigurationError(name: "UNSAFE_DISABLE", value: String(word), expected: "names of defences")
+            }
+            disabledDefences.insert(defence)
         }
     }
 
@@ -121,6 +129,16 @@ package struct Configuration: Sendable {
         default: false
         }
     }
+}
+
+/// Something that keeps the promise when a part fails. A test that switches it off has to see the promise broken.
+package enum Defence: String, Sendable {
+    /// Each second a mailbox is told its count, so that a lost last publication is missed.
+    case tick
+    /// Where a publication is missing, the log is read.
+    case gapRepair = "gap-repair"
+    /// The same `clientMessageId` is stored once.
+    case deduplication
 }
 
 /// One environment variable.

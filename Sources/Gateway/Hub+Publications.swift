@@ -7,6 +7,7 @@ extension Hub {
         switch event {
         case .publication(let publication): handle(publication)
         case .gap(let partition):
+            guard !configuration.disabledDefences.contains(.gapRepair) else { return }
             for connection in connections.values
             where connection.principal.isAgent || connection.principal.id.partition == partition {
                 connection.register(partition)

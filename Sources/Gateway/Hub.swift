@@ -208,7 +208,7 @@ final class Hub: @unchecked Sendable {
             for number in heartbeats[(now - offset) % heartbeats.count] { connections[number]?.heartbeat() }
         }
         lastSweep = now
-        broker.tick()
+        if !configuration.disabledDefences.contains(.tick) { broker.tick() }
 
         for (id, connection) in goneUnsaid.prefix(1000) {
             goneUnsaid[id] = nil

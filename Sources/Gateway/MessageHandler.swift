@@ -59,7 +59,7 @@ extension Connection {
             origin: origin,
             reference: draft.conversationReference,
             tail: tail,
-            clientMessageID: draft.clientMessageID
+            clientMessageID: hub.configuration.disabledDefences.contains(.deduplication) ? nil : draft.clientMessageID
         ) { [weak self] result in
             guard let self else { return }
             appendsInFlight -= 1

@@ -87,4 +87,16 @@ struct ConfigurationTests {
     func empty() throws {
         #expect(try read(["PORT": "", "HOST": ""]).get().port == 8082)
     }
+
+    @Test("Defences are on unless a test switches them off, which --help does not offer")
+    func defences() throws {
+        #expect(try read([:]).get().disabledDefences == [])
+        #expect(try read(["UNSAFE_DISABLE": "tick,deduplication"]).get().disabledDefences == [.tick, .deduplication])
+        guard case .failure(let error) = read(["UNSAFE_DISABLE": "everything"]) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(error.name == "UNSAFE_DISABLE")
+        #expect(!Gateway.Configuration.help.contains("UNSAFE"))
+    }
 }
