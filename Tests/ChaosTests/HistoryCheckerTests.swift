@@ -199,6 +199,28 @@ struct HistoryCheckerTests {
         #expect(story.verdict.keepsPromise)
     }
 
+    @Test(
+        "What Redis forgot is lost; with a reset before its place is taken again that may be tolerated, in silence not"
+    )
+    func forgotten() {
+        var story = goodStory()
+        story.history.log.removeLast()
+        let third = Label("customer", 3)
+        let place = Place(conversation: "x", seq: 2, id: "three")
+        story.store(third, place)
+        #expect(story.verdict.different == 1, "The agent still has the second message on its screen.")
+        story.tell(.reset(reader: "agent", conversation: "x", from: 2))
+        story.tell(.sent(third, connection: 1), .acknowledged(third, place))
+        for reader in ["agent", "guest"] { story.tell(.shown(reader: reader, third, place)) }
+        let verdict = story.verdict
+        #expect(verdict.different == 0)
+        #expect(verdict.outOfOrder == 0)
+        #expect(verdict.lost == 2, "The customer was told that it is stored, the guest was shown it.")
+        #expect(verdict.forgotten == 2)
+        #expect(!verdict.keepsPromise)
+        #expect(verdict.keepsPromise(exceptForgotten: true))
+    }
+
     @Test("What a client got again and did not show is no violation")
     func suppressed() {
         var story = goodStory()
