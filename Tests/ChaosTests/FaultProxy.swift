@@ -127,6 +127,8 @@ private final class ProxyHandler: ChannelInboundHandler {
     private let connection: ProxiedConnection
     private let state: FaultProxy.State
     private var reply = ByteBuffer()
+    /// What waits to be passed on, and until when.
+    private var late = 0
     private var lastDue = NIODeadline.uptimeNanoseconds(0)
 
     init(to other: any Channel, isFromRedis: Bool, _ connection: ProxiedConnection, _ state: FaultProxy.State) {
@@ -174,11 +176,13 @@ private final class ProxyHandler: ChannelInboundHandler {
         let act = { [other] in
             if let bytes { other.writeAndFlush(bytes, promise: nil) } else { other.close(promise: nil) }
         }
-        let now = NIODeadline.now()
-        let due = max(now + state.delay, lastDue)
-        guard due > now else { return act() }
-        lastDue = due
-        other.eventLoop.assumeIsolated().scheduleTask(deadline: due, act)
+        guard state.delay > .zero || late > 0 else { return act() }
+        late += 1
+        lastDue = max(.now() + state.delay, lastDue)
+        other.eventLoop.assumeIsolated().scheduleTask(deadline: lastDue) { [self] in
+            late -= 1
+            act()
+        }
     }
 }
 
