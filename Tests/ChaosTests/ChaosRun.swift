@@ -60,6 +60,7 @@ struct ChaosRun: Sendable {
                 try await Task.sleep(until: end - .milliseconds(500), clock: .continuous)
                 try await tasks.waitForAll()
                 try await system.proxy?.change { $0.loss = .allButTicks }
+                try await Task.sleep(for: .milliseconds(500))
             }
             try await Task.sleep(until: end, clock: .continuous)
             try await crowd.stopTalking()

@@ -4,6 +4,12 @@ import Testing
 /// What `deploy/chaos` runs: the scenarios it was asked for, for as long as it was asked to.
 @Suite("The chaos schedule", .serialized, .enabled(if: ChaosSettings.isChosen))
 struct FullScheduleTests {
+    @Test("All scenarios that were asked for exist")
+    func names() throws {
+        for name in ChaosSettings.current.unknown { try write("There is no scenario \(name) on this topology.") }
+        #expect(ChaosSettings.current.unknown == [])
+    }
+
     @Test("A message that was acknowledged arrives once, in order", arguments: ChaosSettings.current.scenarios)
     func promise(scenario: Scenario) async throws {
         let settings = ChaosSettings.current
@@ -38,6 +44,8 @@ struct FullScheduleTests {
 /// What `deploy/chaos` was asked for, from its environment.
 struct ChaosSettings: Sendable {
     var scenarios: [Scenario] = []
+    /// Names that are no scenario's.
+    var unknown: [String] = []
     var topology = Topology.one
     var seed: UInt64 = 1
     var length = Duration.seconds(60)
@@ -57,6 +65,7 @@ struct ChaosSettings: Sendable {
         settings.listsOnly = environment["CHAOS_LIST"] == "1"
         let names = (environment["CHAOS_ONLY"] ?? "").split(separator: ",").map(String.init)
         let all = Scenario.all(on: settings.topology)
+        settings.unknown = names.filter { name in !all.contains { $0.name == name } }
         settings.scenarios = names.isEmpty ? all : all.filter { names.contains($0.name) }
         return settings
     }()
