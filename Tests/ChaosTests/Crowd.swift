@@ -163,6 +163,10 @@ final class Crowd: @unchecked Sendable {
         }.get()
     }
 
+    func sayOneLastThing() async throws {
+        try await loop.submit { [customers] in for customer in customers { customer.speak(in: nil) } }.get()
+    }
+
     /// Cuts some of the clients off for two seconds.
     func cut(share: Double) async throws {
         try await loop.submit { [self] in
