@@ -74,11 +74,35 @@ extension Scenario {
         ) { _, _ in
             [.killRedis(downFor: .zero)]
         },
-        Scenario(name: "redis-suspended", summary: "Redis gets SIGSTOP, for 15 s where there is time") { _, length in
+        Scenario(
+            name: "redis-suspended",
+            summary: "Redis gets SIGSTOP, for 15 s where there is time",
+            topologies: [.one]
+        ) { _, length in
             [.suspendRedis(min(.seconds(15), length * 0.75))]
         },
-        Scenario(name: "failover", summary: "the primary gets SIGKILL, a replica is promoted", topologies: []) { _, _ in
+        Scenario(
+            name: "failover",
+            // A replica is behind its primary by what is on the way.
+            summary: "the primary gets SIGKILL, a replica is promoted, the last may be lost",
+            topologies: [.sentinel, .cluster],
+            mayForget: true
+        ) { _, _ in
             [.failOver]
+        },
+        Scenario(
+            name: "failover-and-more",
+            summary: "failovers, and what else can happen to gateways, clients and connections",
+            topologies: [.sentinel, .cluster],
+            mayForget: true
+        ) { chance, _ in
+            let all: [Fault] = [
+                .failOver, .killGateway(.random(in: 0..<gateways, using: &chance)),
+                .restartGateway(.random(in: 0..<gateways, using: &chance)), .cutSubscriptions, .cutCommands,
+                .flushScripts,
+                .cutClients(share: 0.5),
+            ]
+            return all.shuffled(using: &chance)
         },
         Scenario(name: "subscriptions-cut", summary: "CLIENT KILL TYPE pubsub every 2 s") { _, length in
             Array(repeating: .cutSubscriptions, count: max(2, Int(length / .seconds(2))))
