@@ -52,8 +52,11 @@ struct ChaosRun: Sendable {
                 for timed in schedule {
                     try await Task.sleep(until: begin + timed.at, clock: .continuous)
                     if scenario.losesLastPublications, ContinuousClock.now > end { break }
-                    try await system.endure(timed.fault) { try await crowd.cut(share: $0) }
-                    if timed.fault.isOutage { try await crowd.noteHealed() }
+                    try await system.endure(timed.fault) {
+                        try await crowd.cut(share: $0)
+                    } healed: {
+                        try await crowd.noteHealed()
+                    }
                 }
             }
             try await Task.sleep(until: end, clock: .continuous)

@@ -83,7 +83,13 @@ final class ChaosSystem: Sendable {
     // MARK: Faults
 
     /// Lets a fault happen, and returns when it is over.
-    func endure(_ fault: Fault, cutClients: @Sendable (_ share: Double) async throws -> Void) async throws {
+    ///
+    /// - Parameter healed: told when an outage is over, if there was one.
+    func endure(
+        _ fault: Fault,
+        cutClients: @Sendable (_ share: Double) async throws -> Void,
+        healed: @Sendable () async throws -> Void
+    ) async throws {
         switch fault {
         case .killGateway(let number):
             gateways[number].kill()
@@ -114,7 +120,7 @@ final class ChaosSystem: Sendable {
             try redis.onPrimaries(["REPLICAOF", "127.0.0.1", "1"])
             try await Task.sleep(for: time)
             try redis.onPrimaries(["REPLICAOF", "NO", "ONE"])
-        case .failOver: try await redis.failOver()
+        case .failOver: return try await redis.failOver(promoted: healed)
         case .cutProxy: try await proxy?.cut()
         case .swallow(let time):
             try await proxy?.change { $0.swallows = true }
@@ -133,6 +139,7 @@ final class ChaosSystem: Sendable {
         case .deafen: try await proxy?.change { $0.deafened += 1 }
         case .cutClients(let share): try await cutClients(share)
         }
+        if fault.isOutage { try await healed() }
     }
 
     // MARK: What is stored

@@ -18,8 +18,10 @@ protocol RedisUnderTest: Sendable {
     /// SIGKILL, and start again with the same data, of a primary.
     func kill() throws
     func restart() async throws
-    /// SIGKILL of a primary that has a replica; returns when another one is the primary.
-    func failOver() async throws
+    /// SIGKILL of a primary that has a replica, which then comes back as a replica, without its data.
+    ///
+    /// - Parameter promoted: told when another one is the primary.
+    func failOver(promoted: @Sendable () async throws -> Void) async throws
     func stop()
 }
 
@@ -58,7 +60,9 @@ struct OneRedis: RedisUnderTest {
     func resume() throws { try server.resume() }
     func kill() throws { try server.kill() }
     func restart() async throws { try await server.restart() }
-    func failOver() async throws { throw ChaosError("One Redis has nobody to fail over to.") }
+    func failOver(promoted: @Sendable () async throws -> Void) async throws {
+        throw ChaosError("One Redis has nobody to fail over to.")
+    }
     func stop() { server.stop() }
 }
 
@@ -85,11 +89,12 @@ final class SentinelRedis: RedisUnderTest {
     func kill() throws { try system.primary().kill() }
     func restart() async throws { try await system.settle() }
 
-    func failOver() async throws {
+    func failOver(promoted: @Sendable () async throws -> Void) async throws {
         let old = try system.primary()
         try old.kill()
         _ = try await system.promotion(besides: old)
-        // It has no file: whatever only it had is gone. It comes back as a replica.
+        try await promoted()
+        // It has no file: whatever only it had is gone.
         try await old.restart()
         try await system.settle()
     }
@@ -131,7 +136,7 @@ final class ClusterRedis: RedisUnderTest {
     func kill() throws { try somePrimary().kill() }
     func restart() async throws { try await system.settle() }
 
-    func failOver() async throws {
+    func failOver(promoted: @Sendable () async throws -> Void) async throws {
         let old = try somePrimary()
         try old.kill()
         let deadline = ContinuousClock.now + .seconds(30)
@@ -139,6 +144,7 @@ final class ClusterRedis: RedisUnderTest {
             guard ContinuousClock.now < deadline else { throw ChaosError("No replica was promoted.") }
             try await Task.sleep(for: .milliseconds(20))
         }
+        try await promoted()
         try await old.restart()
         try await system.settle()
     }
