@@ -29,7 +29,7 @@ struct ChaosRun: Sendable {
                 on: topology,
                 proxyLoop: proxyLoop,
                 seed: seed,
-                environment: environment
+                environment: scenario.environment.merging(environment) { $1 }
             ) { system in
                 try await play(on: system, clientLoop)
             }

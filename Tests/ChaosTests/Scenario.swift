@@ -9,6 +9,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     var hasProxy = false
     /// More of redis-server's arguments.
     var redisOptions: [String] = []
+    /// More settings for the gateways.
+    var environment: [String: String] = [:]
     /// Whether the last messages before the end of the load are published in vain.
     var losesLastPublications = false
     /// Whether Redis may forget the last it was told, as long as readers are told in turn.
@@ -87,6 +89,14 @@ extension Scenario {
             summary: "the primary gets SIGKILL, a replica is promoted, the last may be lost",
             topologies: [.sentinel, .cluster],
             mayForget: true
+        ) { _, _ in
+            [.failOver]
+        },
+        Scenario(
+            name: "failover-replicated",
+            summary: "the primary gets SIGKILL; what was acknowledged, its replica has",
+            topologies: [.sentinel, .cluster],
+            environment: ["DURABILITY": "replicated"]
         ) { _, _ in
             [.failOver]
         },
