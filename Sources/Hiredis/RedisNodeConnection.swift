@@ -112,7 +112,8 @@ final class RedisNodeConnection: @unchecked Sendable {
     }
 
     private func flush() {
-        if let wait = replication?.nextWait() { enqueue(wait, inFull: false, answeredWait) }
+        // On a connection that is gone it would stay in the pipeline, and take the first answer of the next connection.
+        if link.isOpen, let wait = replication?.nextWait() { enqueue(wait, inFull: false, answeredWait) }
         turnDeadline = nil
         guard unsent.readableBytes > 0 else { return }
         // False if the other side closed in this very turn: then nothing leaves, and `linkLost` follows.
@@ -214,6 +215,8 @@ extension RedisNodeConnection: RedisLinkOwner {
         sweep?.cancel()
         sweep = nil
         unsent.clear()
+        // Nothing is left for a WAIT to cover.
+        replication?.reset()
         onChange(.lost(error))
         // Those that were answered already were sent first.
         for (completion, _) in replication?.removeAll() ?? [] {
