@@ -44,7 +44,7 @@ final class GatewayProcess: @unchecked Sendable {
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = output
-        nonisolated(unsafe) let starting = process
+        let starting = process
         try SpawningThread.shared.run { try starting.run() }
         try output.close()
         self.process = process
