@@ -122,7 +122,8 @@ struct RedisReplicationTests {
         try await withPair { primary, replica in
             let configuration = try primary.configuration {
                 $0.replicas = 1
-                $0.replicationTimeout = .milliseconds(200)
+                $0.commandTimeout = .seconds(10)
+                $0.replicationTimeout = .seconds(2)
             }
             try await withClient(configuration) { client in
                 try replica.suspend()
@@ -131,6 +132,7 @@ struct RedisReplicationTests {
                 #expect(error?.mayHaveRun == true)
                 #expect(try await client.send(RedisCommand("GET", "n")).int == 1)
                 try replica.resume()
+                try await eventually("the replica follows again") { try primary.command("WAIT", "1", "1000") == "1" }
                 #expect(try await client.send(marked("INCR", "n")).int == 2)
                 #expect(try replica.command("GET", "n") == "2")
             }
@@ -155,6 +157,34 @@ struct RedisReplicationTests {
                 #expect(outcomes.areOf(0..<2))
                 #expect(outcomes.all.allSatisfy { $0.result.error?.code == .disconnected })
                 #expect(outcomes.all.allSatisfy { $0.result.error?.mayHaveRun == true })
+                try replica.resume()
+            }
+        }
+    }
+
+    @Test(
+        "A connection that is lost while a WAIT is due takes it along: the next one's answers are to its own commands"
+    )
+    func waitLost() async throws {
+        try await withPair { primary, replica in
+            let configuration = try primary.configuration {
+                $0.replicas = 1
+                $0.commandTimeout = .seconds(20)
+                $0.replicationTimeout = .seconds(10)
+            }
+            try await withClient(configuration) { client in
+                try replica.suspend()
+                let outcomes = Outcomes()
+                try await client.anyConnection.sendTogether([marked("INCR", "n")], to: outcomes)
+                try await eventually("it ran") { try primary.command("GET", "n") == "1" }
+                // Behind the first one's WAIT, and in want of one of its own.
+                try await client.anyConnection.sendTogether([marked("INCR", "n")], to: outcomes)
+                _ = try primary.command("CLIENT", "KILL", "TYPE", "normal")
+                await outcomes.wait(for: 2)
+                try await client.waitUntilReady(timeout: .seconds(30))
+                for word in ["a", "b", "c"] {
+                    #expect(try await client.send(RedisCommand("ECHO", word)).string == word)
+                }
                 try replica.resume()
             }
         }
