@@ -25,7 +25,7 @@ package struct GatewayApp {
     ) throws {
         var logger = logger
         logger[metadataKey: "gateway.id"] = "\(configuration.gatewayID)"
-        if !configuration.disabledDefences.isEmpty {
+        if !configuration.disabledDefences.isEmpty || configuration.discardedWord != nil {
             logger.warning("Defences against the loss of messages are switched off; this is for tests only.")
         }
         var redisConfiguration = try RedisConfiguration(url: configuration.redisURL)

@@ -22,6 +22,8 @@ package struct Configuration: Sendable {
     package var maxConversationsPerCustomer = 200
     /// From `UNSAFE_DISABLE`, which is for tests of the tests only: not in ``settings``, and `--help` does not name it.
     package var disabledDefences: Set<Defence> = []
+    /// From `UNSAFE_DISCARD_PUBLICATIONS`, which is hidden in the same way: publications that hold this word count as lost.
+    package var discardedWord: String?
 
     /// The defaults.
     package init() {}
@@ -47,7 +49,11 @@ package struct Configuration: Sendable {
             }
             disabledDefences.insert(defence)
         }
+        let word = reader.string(forKey: ["unsafe", "discard", "publications"]) ?? ""
+        discardedWord = word.isEmpty ? nil : word
     }
+
+    package func lacks(_ defence: Defence) -> Bool { disabledDefences.contains(defence) }
 
     package static let settings: [Setting] = [
         .text("HOST", \.host, "an address", "The address to listen on.") { !$0.isEmpty },
@@ -129,16 +135,6 @@ package struct Configuration: Sendable {
         default: false
         }
     }
-}
-
-/// Something that keeps the promise when a part fails. A test that switches it off has to see the promise broken.
-package enum Defence: String, Sendable {
-    /// Each second a mailbox is told its count, so that a lost last publication is missed.
-    case tick
-    /// Where a publication is missing, the log is read.
-    case gapRepair = "gap-repair"
-    /// The same `clientMessageId` is stored once.
-    case deduplication
 }
 
 /// One environment variable.

@@ -84,6 +84,10 @@ extension Connection {
         guard let socket, !isClosing else { return }
         for conversation in unconfirmed {
             guard let feed = feeds[conversation], feed.acknowledged < feed.delivered else { continue }
+            if hub.configuration.lacks(.pong) {
+                acknowledge(conversation, seq: feed.delivered, generation: feed.generation)
+                continue
+            }
             socket.sendPing(ByteBuffer(string: "\(conversation) \(feed.generation) \(feed.delivered)"))
         }
         unconfirmed.removeAll(keepingCapacity: true)

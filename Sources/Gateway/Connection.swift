@@ -173,6 +173,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     func drain(retryAfterMilliseconds: Int) {
         guard !isClosing else { return }
         if dialect == .full { send(ServerMessage.goingAway(retryAfterMilliseconds: retryAfterMilliseconds)) }
+        if hub.configuration.lacks(.drain) { return close(.draining) }
         socket?.closeAfterReading(.draining)
     }
 

@@ -7,7 +7,7 @@ extension Hub {
         switch event {
         case .publication(let publication): handle(publication)
         case .gap(let partition):
-            guard !configuration.disabledDefences.contains(.gapRepair) else { return }
+            guard !configuration.lacks(.gapRepair) else { return }
             for connection in connections.values
             where connection.principal.isAgent || connection.principal.id.partition == partition {
                 connection.register(partition)
@@ -16,7 +16,7 @@ extension Hub {
         case .subscribed:
             logger.info("The mailbox is subscribed", metadata: ["mailbox": "\(mailbox)"])
             onSubscribed(true)
-            for connection in connections.values { connection.register() }
+            if !configuration.lacks(.registration) { for connection in connections.values { connection.register() } }
             closeRevoked(of: connections.values)
         case .lost:
             onSubscribed(false)

@@ -59,14 +59,19 @@ final class Hub: @unchecked Sendable {
         self.mailbox = mailbox
         self.configuration = configuration
         self.logger = logger
-        log = MessageLog(
+        var log = MessageLog(
             redis: redis,
             limits: .init(
                 log: configuration.conversationLogLimit,
                 conversationsPerCustomer: configuration.maxConversationsPerCustomer
             )
         )
+        log.ignoresRestarts = configuration.lacks(.generation)
+        self.log = log
         broker = Broker(mailbox: mailbox, redis: redis, configuration: redisConfiguration, logger: logger)
+        broker.weaknesses.keepsDeafSubscription = configuration.lacks(.deafness)
+        broker.weaknesses.discardedWord = configuration.discardedWord
+        if configuration.lacks(.lease) { broker.weaknesses.lease = .seconds(1_000_000) }
         heartbeats = Array(repeating: [], count: max(1, configuration.heartbeatSeconds))
     }
 
@@ -208,7 +213,7 @@ final class Hub: @unchecked Sendable {
             for number in heartbeats[(now - offset) % heartbeats.count] { connections[number]?.heartbeat() }
         }
         lastSweep = now
-        if !configuration.disabledDefences.contains(.tick) { broker.tick() }
+        if !configuration.lacks(.tick) { broker.tick() }
 
         for (id, connection) in goneUnsaid.prefix(1000) {
             goneUnsaid[id] = nil
@@ -221,7 +226,11 @@ final class Hub: @unchecked Sendable {
         for number in numbers {
             guard let connection = connections[number] else { continue }
             if let since = connection.blockedSince {
-                if since < limit { connection.close(.tooSlow) } else { neglected.insert(number) }
+                if since < limit, !configuration.lacks(.slowReader) {
+                    connection.close(.tooSlow)
+                } else {
+                    neglected.insert(number)
+                }
             } else {
                 connection.repair()
             }

@@ -41,6 +41,7 @@ extension Connection {
         case .history(let conversation, let before, let after, let limit):
             sendHistory(of: conversation, before: before, after: after, limit: limit, clientMessage.frame)
         case .resume(let conversation, let generation, let seq):
+            guard !hub.configuration.lacks(.resume) else { return }
             resume(conversation, generation: generation, seq: seq, clientMessage.frame)
         }
     }
@@ -59,7 +60,7 @@ extension Connection {
             origin: origin,
             reference: draft.conversationReference,
             tail: tail,
-            clientMessageID: hub.configuration.disabledDefences.contains(.deduplication) ? nil : draft.clientMessageID
+            clientMessageID: hub.configuration.lacks(.deduplication) ? nil : draft.clientMessageID
         ) { [weak self] result in
             guard let self else { return }
             appendsInFlight -= 1

@@ -20,6 +20,15 @@ package final class Broker {
         case lost
     }
 
+    /// For tests of the tests only: what this broker does not do, or loses.
+    package struct Weaknesses: Sendable {
+        package var keepsDeafSubscription = false
+        package var lease = Broker.lease
+        /// What holds this counts as lost on the way.
+        package var discardedWord: String?
+    }
+
+    package var weaknesses = Weaknesses()
     /// `GATEWAY.LOOP`.
     package let mailbox: String
     private let redis: RedisConnection
@@ -96,6 +105,7 @@ package final class Broker {
     }
 
     private func received(_ payload: ByteBuffer, in topic: Int) {
+        if let word = weaknesses.discardedWord, String(buffer: payload).contains(word) { return }
         guard let (count, item) = Publication.read(payload) else {
             logger.warning("A publication could not be read", metadata: ["mailbox": "\(mailbox)"])
             return onEvent(.gap(Partition(topic)))
@@ -121,7 +131,7 @@ package final class Broker {
         let isDeaf =
             missingTicks.contains { $0 >= Self.maxMissingTicks }
             || (missingTicks.contains { $0 > 0 } && lastHeard + Self.deafAfter < .now())
-        if isDeaf {
+        if isDeaf, !weaknesses.keepsDeafSubscription {
             logger.warning("The subscription is deaf and is replaced", metadata: ["mailbox": "\(mailbox)"])
             onEvent(.lost)
             forgetTicks()
@@ -131,7 +141,7 @@ package final class Broker {
         for partition in Partition.all {
             var command = RedisCommand(evaluating: Scripts.tick, keys: [Keyspace.prefix(partition)])
             command.append(mailbox)
-            command.append(Int(Self.lease.components.seconds) * 1000)
+            command.append(Int(weaknesses.lease.components.seconds) * 1000)
             command.append(Self.maxBuried)
             redis.send(command) { [weak self] result in
                 // Redis away is the command connection's matter, and no sign of deafness.

@@ -97,6 +97,8 @@ struct ConfigurationTests {
             return
         }
         #expect(error.name == "UNSAFE_DISABLE")
+        #expect(try read(["UNSAFE_DISCARD_PUBLICATIONS": ""]).get().discardedWord == nil)
+        #expect(try read(["UNSAFE_DISCARD_PUBLICATIONS": "unheard"]).get().discardedWord == "unheard")
         #expect(!Gateway.Configuration.help.contains("UNSAFE"))
     }
 }
