@@ -86,7 +86,10 @@ package final class Broker {
                 guard let self else { return }
                 forgetTicks()
                 switch state {
-                case .subscribed: onEvent(.subscribed)
+                case .subscribed:
+                    // The first sign of life before the first route: what bears no lease, nobody would take away.
+                    tick()
+                    onEvent(.subscribed)
                 case .lost: onEvent(.lost)
                 }
             }
