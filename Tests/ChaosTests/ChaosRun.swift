@@ -8,8 +8,10 @@ struct ChaosRun: Sendable {
     let scenario: Scenario
     var topology = Topology.one
     let seed: UInt64
-    /// Of the load.
+    /// Of the load. It goes on while a fault lasts.
     var length = Duration.seconds(5)
+    /// Plays the scenario's faults so many times, one after the other, however long that takes; then `length` is nothing.
+    var rounds: Int?
     var customers = 16
     var agents = 4
     /// How many messages all of them together send in a second.
@@ -21,10 +23,8 @@ struct ChaosRun: Sendable {
     var patience = Duration.seconds(20)
 
     func verdict() async throws -> Verdict {
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
-        let (clientLoop, proxyLoop) = (group.next(), group.next())
-        do {
-            let verdict = try await ChaosSystem.run(
+        try await onLoops { clientLoop, proxyLoop in
+            try await ChaosSystem.run(
                 scenario,
                 on: topology,
                 proxyLoop: proxyLoop,
@@ -33,8 +33,18 @@ struct ChaosRun: Sendable {
             ) { system in
                 try await play(on: system, clientLoop)
             }
+        }
+    }
+
+    /// - Parameter body: given an event loop for the clients and one for the proxy.
+    func onLoops<Result: Sendable>(
+        _ body: @Sendable (any EventLoop, any EventLoop) async throws -> Result
+    ) async throws -> Result {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        do {
+            let result = try await body(group.next(), group.next())
             try await group.shutdownGracefully()
-            return verdict
+            return result
         } catch {
             try? await group.shutdownGracefully()
             throw error
@@ -43,30 +53,60 @@ struct ChaosRun: Sendable {
 
     private func play(on system: ChaosSystem, _ loop: any EventLoop) async throws -> Verdict {
         let crowd = try await Crowd.gather(run: self, system: system, loop: loop)
-        try await crowd.startTalking(rate: rate)
-        let begin = ContinuousClock.now
-        let schedule = scenario.schedule(seed: seed, over: length)
-        let end = begin + length
-        try await withThrowingTaskGroup(of: Void.self) { tasks in
-            tasks.addTask {
-                for timed in schedule {
-                    try await Task.sleep(until: begin + timed.at, clock: .continuous)
-                    if scenario.losesLastPublications, ContinuousClock.now > end { break }
-                    try await system.endure(timed.fault) {
-                        try await crowd.cut(share: $0)
-                    } healed: {
-                        try await crowd.noteHealed()
-                    }
-                }
-            }
-            try await Task.sleep(until: end, clock: .continuous)
-            try await crowd.stopTalking()
-            try await tasks.waitForAll()
-        }
+        try await crowd.startTalking(rate: rate, unheardShare: scenario.unheardShare)
+        let faults =
+            if let rounds { try await playRounds(rounds, crowd, system) } else { try await playSchedule(crowd, system) }
+        try await crowd.stopTalking()
         if scenario.losesLastPublications { try await sayInVain(crowd, system) }
-        let verdict = try await settle(crowd, system)
+        var verdict = try await settle(crowd, system)
+        verdict.memoryGrowth = system.memoryGrowth
+        verdict = try await crowd.judgeHalfOpen(verdict)
+        let (victims, involved) = try await crowd.namesOfVictims()
+        let facts = Scenario.Facts(
+            history: try await crowd.history(),
+            faults: faults,
+            victims: victims,
+            involved: involved
+        )
+        scenario.judge(&verdict, facts)
         try await crowd.leave()
         return verdict
+    }
+
+    /// - Returns: How many faults there were.
+    private func playSchedule(_ crowd: Crowd, _ system: ChaosSystem) async throws -> Int {
+        let begin = ContinuousClock.now
+        let end = begin + length
+        var count = 0
+        for timed in scenario.schedule(seed: seed, over: length) {
+            // One that lasted longer than its share pushes the next ones back.
+            if begin + timed.at > .now { try await Task.sleep(until: begin + timed.at, clock: .continuous) }
+            if count > 0, ContinuousClock.now > end { break }
+            try await play(timed.fault, crowd, system)
+            count += 1
+        }
+        if end > .now { try await Task.sleep(until: end, clock: .continuous) }
+        return count
+    }
+
+    private func playRounds(_ rounds: Int, _ crowd: Crowd, _ system: ChaosSystem) async throws -> Int {
+        var chance = SeededGenerator(seed: seed)
+        var count = 0
+        for _ in 0..<rounds {
+            for fault in scenario.faults(&chance, .seconds(4)) {
+                try await Task.sleep(for: .milliseconds(.random(in: 200...1000, using: &chance)))
+                try await play(fault, crowd, system)
+                count += 1
+            }
+        }
+        return count
+    }
+
+    private func play(_ fault: Fault, _ crowd: Crowd, _ system: ChaosSystem) async throws {
+        if fault.isOutage { try await crowd.note(.struck) }
+        if case .restartGateway = fault { try await crowd.burst(scenario.burst) }
+        try await crowd.endure(fault, on: system)
+        try await system.endure(fault) { try await crowd.note(.healed) }
     }
 
     /// Each customer says one last thing, which is published in vain. Nothing follows that would make it missed.

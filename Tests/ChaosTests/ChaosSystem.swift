@@ -7,14 +7,20 @@ import NIOPosix
 import RedisFixture
 import Synchronization
 
-/// A running system to break: Redis, gateways as real processes, and where a scenario wants it a proxy in between.
+/// A running system to break: Redis, gateways as real processes, and where a scenario wants it a proxy between the two, or
+/// the edge in front of the gateways.
 final class ChaosSystem: Sendable {
     let redis: any RedisUnderTest
     let proxy: FaultProxy?
+    /// All that there are; behind the edge half of them wait for their turn.
     let gateways: [GatewayProcess]
     /// The test's own way into Redis, past the proxy.
     let client: RedisClient
+    private let edge: EdgeProcess?
     private let folder: URL
+
+    /// Where clients connect: to one of these.
+    let clientPorts: [Int]
 
     /// Starts everything, runs `body`, and stops everything.
     static func run<Result: Sendable>(
@@ -28,7 +34,7 @@ final class ChaosSystem: Sendable {
         let redis = try await topology.start(scenario.redisOptions)
         defer { redis.stop() }
         var proxy: FaultProxy?
-        if scenario.hasProxy, let port = redis.port {
+        if scenario.hasProxy, let port = redis.server?.port {
             proxy = try await FaultProxy.start(on: proxyLoop, to: port, seed: seed)
         }
         let client = try RedisClient(
@@ -36,19 +42,27 @@ final class ChaosSystem: Sendable {
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: Logger(label: "chaos") { _ in SwiftLogNoOpLogHandler() }
         )
-        let system = try ChaosSystem(redis: redis, proxy: proxy, client: client, environment: environment)
+        let system = try ChaosSystem(
+            redis: redis,
+            proxy: proxy,
+            client: client,
+            environment: environment,
+            hasEdge: scenario.hasEdge
+        )
         let result = try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await client.run() }
             defer { tasks.cancelAll() }
             do {
                 try await client.waitUntilReady(timeout: .seconds(30))
-                for gateway in system.gateways { try await gateway.start() }
-                for gateway in system.gateways { try await gateway.waitUntilReady() }
+                let first = system.gateways.prefix(Scenario.gateways)
+                for gateway in first { try await gateway.start() }
+                for gateway in first { try await gateway.waitUntilReady() }
+                try await system.edge?.start()
                 let result = try await body(system)
-                for gateway in system.gateways { gateway.kill() }
+                system.stopPrograms()
                 return result
             } catch {
-                for gateway in system.gateways where gateway.isRunning { gateway.kill() }
+                system.stopPrograms()
                 throw error
             }
         }
@@ -61,7 +75,8 @@ final class ChaosSystem: Sendable {
         redis: any RedisUnderTest,
         proxy: FaultProxy?,
         client: RedisClient,
-        environment: [String: String]
+        environment: [String: String],
+        hasEdge: Bool
     ) throws {
         self.redis = redis
         self.proxy = proxy
@@ -70,7 +85,7 @@ final class ChaosSystem: Sendable {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder
         let url = proxy.map { "redis://127.0.0.1:\($0.port)/0" } ?? redis.url
-        gateways = try (0..<Scenario.gateways).map { number in
+        let gateways = try (0..<Scenario.gateways * (hasEdge ? 2 : 1)).map { number in
             GatewayProcess(
                 port: try FreePort.next(),
                 redisURL: url,
@@ -78,69 +93,19 @@ final class ChaosSystem: Sendable {
                 log: folder.appendingPathComponent("gateway-\(number).log")
             )
         }
+        self.gateways = gateways
+        edge =
+            hasEdge ? try EdgeProcess(port: FreePort.next(), gatewayPorts: gateways.map(\.port), folder: folder) : nil
+        clientPorts = edge.map { [$0.port] } ?? gateways.map(\.port)
     }
 
-    // MARK: Faults
-
-    /// Lets a fault happen, and returns when it is over.
-    ///
-    /// - Parameter healed: told when an outage is over, if there was one.
-    func endure(
-        _ fault: Fault,
-        cutClients: @Sendable (_ share: Double) async throws -> Void,
-        healed: @Sendable () async throws -> Void
-    ) async throws {
-        switch fault {
-        case .killGateway(let number):
-            gateways[number].kill()
-            try await gateways[number].start()
-            try await gateways[number].waitUntilReady()
-        case .restartGateway(let number):
-            let code = try await gateways[number].terminate()
-            guard code == 0 else { throw ChaosError("A gateway ended with \(code) after SIGTERM.") }
-            try await gateways[number].start()
-            try await gateways[number].waitUntilReady()
-        case .killRedis(let time):
-            try redis.kill()
-            try await Task.sleep(for: time)
-            try await redis.restart()
-        case .suspendRedis(let time):
-            try redis.suspend()
-            try await Task.sleep(for: time)
-            try redis.resume()
-        case .cutSubscriptions: try redis.onPrimaries(["CLIENT", "KILL", "TYPE", "pubsub"])
-        case .cutCommands: try redis.onPrimaries(["CLIENT", "KILL", "TYPE", "normal"])
-        case .flushScripts: try redis.onPrimaries(["SCRIPT", "FLUSH"])
-        case .outOfMemory(let time):
-            try redis.onPrimaries(["CONFIG", "SET", "maxmemory", "1"])
-            try await Task.sleep(for: time)
-            try redis.onPrimaries(["CONFIG", "SET", "maxmemory", "0"])
-        case .readOnly(let time):
-            // Nobody listens on port 1.
-            try redis.onPrimaries(["REPLICAOF", "127.0.0.1", "1"])
-            try await Task.sleep(for: time)
-            try redis.onPrimaries(["REPLICAOF", "NO", "ONE"])
-        case .failOver: return try await redis.failOver(promoted: healed)
-        case .cutProxy: try await proxy?.cut()
-        case .swallow(let time):
-            try await proxy?.change { $0.swallows = true }
-            try await Task.sleep(for: time)
-            try await proxy?.change { $0.swallows = false }
-            try await proxy?.cut()
-        case .delay(let milliseconds, let time):
-            try await proxy?.change { $0.delay = .milliseconds(Int64(milliseconds)) }
-            try await Task.sleep(for: time)
-            try await proxy?.change { $0.delay = .zero }
-        case .losePublications(let share): try await proxy?.change { $0.loss = .perMille(share) }
-        case .loseAllPublications(let time):
-            try await proxy?.change { $0.loss = .allButTicks }
-            try await Task.sleep(for: time)
-            try await proxy?.change { $0.loss = .none }
-        case .deafen: try await proxy?.change { $0.deafened += 1 }
-        case .cutClients(let share): try await cutClients(share)
-        }
-        if fault.isOutage { try await healed() }
+    private func stopPrograms() {
+        for gateway in gateways where gateway.isRunning { gateway.kill() }
+        edge?.kill()
     }
+
+    /// How much the memory of the gateway grew that grew most since it was ready, in bytes.
+    var memoryGrowth: Int { gateways.filter(\.isRunning).map(\.memoryGrowth).max() ?? 0 }
 
     // MARK: What is stored
 
@@ -169,43 +134,5 @@ final class ChaosSystem: Sendable {
             }
         }
         return entries
-    }
-}
-
-/// Loopback ports that nobody listens on.
-///
-/// Below the range from which the kernel takes ports of its own choice (32768 on), so that no connection takes one while a
-/// gateway restarts.
-private enum FreePort {
-    private static let range = 24_000..<32_000
-    private static let last = Mutex(Int.random(in: range))
-
-    static func next() throws -> Int {
-        for _ in range {
-            let port = last.withLock { last in
-                last = last + 1 < range.upperBound ? last + 1 : range.lowerBound
-                return last
-            }
-            if isFree(port) { return port }
-        }
-        throw ChaosError("There are no free ports on 127.0.0.1.")
-    }
-
-    private static func isFree(_ port: Int) -> Bool {
-        #if canImport(Glibc)
-            let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        #else
-            let descriptor = socket(AF_INET, SOCK_STREAM, 0)
-        #endif
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = UInt16(port).bigEndian
-        return withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
     }
 }

@@ -11,6 +11,8 @@ final class ClientSocket: ChannelInboundHandler {
         /// The handshake succeeded.
         case opened
         case text(ByteBuffer)
+        /// The server says goodbye. `closed` follows.
+        case goodbye(code: Int?)
         /// The socket is gone. Said once, also for one that never opened.
         case closed
     }
@@ -27,6 +29,7 @@ final class ClientSocket: ChannelInboundHandler {
     private var context: ChannelHandlerContext?
     private var received = ByteBuffer()
     private var isOpen = false
+    private var isSilent = false
     private var deadline: Scheduled<Void>?
 
     /// - Parameter onEvent: Called on the event loop.
@@ -43,9 +46,16 @@ final class ClientSocket: ChannelInboundHandler {
     /// Ends the TCP connection without a word, as when a network goes away.
     func vanish() { context?.close(promise: nil) }
 
+    /// Says nothing more, whatever comes, as a client does that lost its network without a word: the other side sees an open
+    /// connection on which nothing comes.
+    func fallSilent() { isSilent = true }
+
+    /// Whether what comes is taken from the system. What is not, fills the buffers on the way.
+    func setReading(_ reads: Bool) { context?.channel.setOption(.autoRead, value: reads).whenFailure { _ in } }
+
     /// RFC 6455 §5.2. The mask is all zeros: what it protects against, caches in between, is not here.
     private func write(_ opcode: UInt8, _ payload: ByteBuffer) {
-        guard let context else { return }
+        guard let context, !isSilent else { return }
         var frame = context.channel.allocator.buffer(capacity: payload.readableBytes + 14)
         frame.writeInteger(0x80 | opcode)
         switch payload.readableBytes {
@@ -113,6 +123,7 @@ final class ClientSocket: ChannelInboundHandler {
         case Opcode.text: onEvent(self, .text(payload))
         case Opcode.ping: write(Opcode.pong, payload)
         case Opcode.close:
+            onEvent(self, .goodbye(code: payload.getInteger(at: payload.readerIndex, as: UInt16.self).map { Int($0) }))
             write(Opcode.close, payload)
             context?.close(promise: nil)
         default: break

@@ -8,18 +8,37 @@ import NIOCore
 /// Owner: the clients' event loop.
 // @unchecked: mutable state is read and written on the event loop only.
 final class Crowd: @unchecked Sendable {
-    let conversations: Set<UniqueID>
-    private let loop: any EventLoop
-    private let recorder: Recorder
-    private let customers: [any LoadClient]
-    private let agents: [any LoadClient]
+    /// By customer.
+    let threads: [Thread]
+    let loop: any EventLoop
+    let recorder: Recorder
+    let customers: [any LoadClient]
+    let agents: [any LoadClient]
     private var talking: [RepeatedTask] = []
-    private var chance: SeededGenerator
+    var chance: SeededGenerator
+    /// The clients that faults met which do not meet all, and whoever talks with them.
+    var victims: Set<String> = []
+    var involved: Set<String> = []
+    /// Connections that clients left without a word and that their gateway has not ended, and how long it took at most.
+    var halfOpen = 0
+    var longestHalfOpen = TimeAmount.zero
+    /// How many floods there were; changed by one task at a time.
+    var floods = 0
+
+    var conversations: Set<UniqueID> { Set(threads.map(\.conversation)) }
+
+    /// Who talks with whom.
+    struct Thread: Sendable {
+        let customer: UniqueID
+        let conversation: UniqueID
+        let agent: Agent
+    }
 
     /// Brings everybody in: each customer says something, and is given to an agent, who connects then.
     static func gather(run: ChaosRun, system: ChaosSystem, loop: any EventLoop) async throws -> Crowd {
-        let recorder = Recorder()
-        let ports = system.gateways.map(\.port)
+        let recorder = Recorder(seed: run.seed)
+        let ports = system.clientPorts
+        let receiveBuffer = run.scenario.receiveBuffer
         let tokens = TokenStore(redis: system.client, lifetime: .seconds(24 * 3600))
         let make = { @Sendable (name: String, isFull: Bool, token: Token, number: Int) -> any LoadClient in
             let connection = ClientConnection(
@@ -27,6 +46,7 @@ final class Crowd: @unchecked Sendable {
                 ports: ports,
                 token: token.text,
                 isFull: isFull,
+                receiveBuffer: receiveBuffer,
                 seed: run.seed &+ UInt64(number)
             )
             return isFull
@@ -57,13 +77,14 @@ final class Crowd: @unchecked Sendable {
         try await wait(for: "all customers", on: loop) { clients.allSatisfy(\.isSettled) }
         try await loop.submit { for client in clients { client.speak(in: nil) } }.get()
 
-        var conversations: Set<UniqueID> = []
+        var threads: [Thread] = []
         for (number, customer) in customers.enumerated() {
             let conversation = try await firstConversation(of: customer.id, system)
-            let agent = agents[number % agents.count]
+            // Each agent has customers of both dialects.
+            let agent = agents[(number + number / agents.count) % agents.count]
             _ = try await ConversationStore(redis: system.client)
                 .claim(conversation, by: agent.record.id, role: .agent, name: agent.record.name)
-            conversations.insert(conversation)
+            threads.append(Thread(customer: customer.id, conversation: conversation, agent: agent.record))
             let id = conversation.description
             try await loop.submit {
                 agent.client.conversations.append(id)
@@ -89,7 +110,7 @@ final class Crowd: @unchecked Sendable {
             recorder: recorder,
             customers: clients,
             agents: agents.map(\.client),
-            conversations: conversations,
+            threads: threads,
             seed: run.seed
         )
     }
@@ -99,14 +120,14 @@ final class Crowd: @unchecked Sendable {
         recorder: Recorder,
         customers: [any LoadClient],
         agents: [any LoadClient],
-        conversations: Set<UniqueID>,
+        threads: [Thread],
         seed: UInt64
     ) {
         self.loop = loop
         self.recorder = recorder
         self.customers = customers
         self.agents = agents
-        self.conversations = conversations
+        self.threads = threads
         chance = SeededGenerator(seed: seed)
     }
 
@@ -139,8 +160,11 @@ final class Crowd: @unchecked Sendable {
     // MARK: Talk
 
     /// From now on everybody speaks: customers in their conversation, agents in one of theirs by chance.
-    func startTalking(rate: Int) async throws {
+    ///
+    /// - Parameter unheardShare: how many of the messages are published in vain.
+    func startTalking(rate: Int, unheardShare: Double) async throws {
         try await loop.submit { [self] in
+            recorder.unheardShare = unheardShare
             // Customers and agents say as much as each other.
             for (clients, isAgent) in [(customers, false), (agents, true)] {
                 let interval = TimeAmount.nanoseconds(Int64(clients.count) * 2_000_000_000 / Int64(rate))
@@ -163,31 +187,54 @@ final class Crowd: @unchecked Sendable {
         }.get()
     }
 
+    /// Each customer says something that is published in vain.
     func sayOneLastThing() async throws {
-        try await loop.submit { [customers] in for customer in customers { customer.speak(in: nil) } }.get()
+        try await loop.submit { [self] in
+            recorder.unheardShare = 1
+            for customer in customers { customer.speak(in: nil) }
+        }.get()
     }
 
-    /// Cuts some of the clients off for two seconds.
-    func cut(share: Double) async throws {
+    /// Each guide client says so many things at once.
+    func burst(_ count: Int) async throws {
         try await loop.submit { [self] in
-            for client in customers + agents where Double.random(in: 0..<1, using: &chance) < share {
-                client.connection.cut(for: .seconds(2))
+            for client in customers + agents where client is GuideClient {
+                for _ in 0..<count { client.speak(in: client.conversations.first) }
             }
         }.get()
     }
 
-    func noteHealed() async throws { try await loop.submit { [recorder] in recorder.record(.healed) }.get() }
+    func note(_ event: History.Event) async throws {
+        try await loop.submit { [recorder] in recorder.record(event) }.get()
+    }
 
     // MARK: The end
 
     /// Whether everybody is connected and has an answer to everything.
     func isSettled() async throws -> Bool {
-        try await loop.submit { [self] in (customers + agents).allSatisfy(\.isSettled) }.get()
+        try await loop.submit { [self] in halfOpen == 0 && (customers + agents).allSatisfy(\.isSettled) }.get()
     }
 
     func history() async throws -> History { try await loop.submit { [recorder] in recorder.history }.get() }
 
-    func problems() async throws -> [String: Int] { try await loop.submit { [recorder] in recorder.problems }.get() }
+    /// What became of the connections that were left without a word.
+    func judgeHalfOpen(_ verdict: Verdict) async throws -> Verdict {
+        try await loop.submit { [self] in
+            var verdict = verdict
+            if halfOpen > 0 { verdict.complain("\(halfOpen) half-open connections were not ended.") }
+            // Two heartbeats of two seconds at most, seen once a second, and time to spare for a busy machine.
+            if longestHalfOpen > .seconds(10) {
+                verdict.complain(
+                    "A half-open connection was ended after \(longestHalfOpen.nanoseconds / 1_000_000) ms."
+                )
+            }
+            return verdict
+        }.get()
+    }
+
+    func namesOfVictims() async throws -> (victims: Set<String>, involved: Set<String>) {
+        try await loop.submit { [self] in (victims, involved) }.get()
+    }
 
     func leave() async throws {
         try await loop.submit { [self] in for client in customers + agents { client.connection.stop() } }.get()

@@ -25,7 +25,7 @@ final class FaultProxy: @unchecked Sendable {
     // @unchecked: as above.
     final class State: @unchecked Sendable {
         var loss = Loss.none
-        /// Subscriptions that began when this was smaller get nothing any more.
+        /// Subscriptions that began when this was smaller get no publication any more, whatever else they get.
         var deafened = 0
         var delay = TimeAmount.zero
         /// Bytes in either direction go nowhere; those connections end when this does.
@@ -164,7 +164,7 @@ private final class ProxyHandler: ChannelInboundHandler {
         var kept = ByteBuffer()
         while let length = RESPReply.length(in: reply.readableBytesView), let item = reply.readSlice(length: length) {
             let kind = RESPReply.kindOfPublication(item.readableBytesView)
-            let isLost = connection.deafened < state.deafened || kind.map { state.losesNext(isTick: $0 == "k") } == true
+            let isLost = kind.map { connection.deafened < state.deafened || state.losesNext(isTick: $0 == "k") } == true
             if !isLost { kept.writeImmutableBuffer(item) }
         }
         reply.discardReadBytes()

@@ -16,6 +16,7 @@ final class FullClient: LoadClient, @unchecked Sendable {
 
     private struct Outgoing {
         let label: History.Label
+        let text: String
         let conversation: String?
         var attempts = 0
     }
@@ -65,7 +66,11 @@ final class FullClient: LoadClient, @unchecked Sendable {
         self.connection = connection
         self.recorder = recorder
         self.habits = habits
-        connection.onOpen = { [weak self] in self?.isWelcome = false }
+        recorder.recordOpenings(of: connection, name)
+        connection.onOpen = { [weak self, onOpen = connection.onOpen] in
+            self?.isWelcome = false
+            onOpen()
+        }
         connection.onText = { [weak self] in self?.received($0) }
     }
 
@@ -79,7 +84,8 @@ final class FullClient: LoadClient, @unchecked Sendable {
         count += 1
         let label = History.Label(name, count)
         recorder.record(.sent(label, connection: connection.opened))
-        outboxes[key, default: Outbox()].messages.append(Outgoing(label: label, conversation: conversation))
+        let message = Outgoing(label: label, text: recorder.text(of: label), conversation: conversation)
+        outboxes[key, default: Outbox()].messages.append(message)
         sendOutbox(key)
     }
 
@@ -97,7 +103,7 @@ final class FullClient: LoadClient, @unchecked Sendable {
         let reference = message.conversation.map { #""conversationId":"\#($0)","# } ?? ""
         let id = habits.keepsMessageIDs ? "\(message.label)" : "\(message.label) \(message.attempts)"
         connection.send(
-            #"{"type":"message",\#(reference)"clientMessageId":"\#(id)","content":"\#(message.label) \#(LoadText.padding)"}"#
+            #"{"type":"message",\#(reference)"clientMessageId":"\#(id)","content":"\#(message.text)"}"#
         )
     }
 

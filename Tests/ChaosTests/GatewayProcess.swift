@@ -12,6 +12,8 @@ final class GatewayProcess: @unchecked Sendable {
     private let environment: [String: String]
     private let log: URL
     private var process = Process()
+    /// What it had in memory when it was ready, in bytes.
+    private var firstMemory = 0
 
     /// - Parameter environment: more settings, over the usual ones.
     init(port: Int, redisURL: String, environment: [String: String], log: URL) {
@@ -21,7 +23,7 @@ final class GatewayProcess: @unchecked Sendable {
         self.log = log
     }
 
-    private static let root = URL(fileURLWithPath: #filePath)
+    static let root = URL(fileURLWithPath: #filePath)
         .deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
 
     func start() async throws {
@@ -59,6 +61,18 @@ final class GatewayProcess: @unchecked Sendable {
             guard ContinuousClock.now < deadline else { throw ChaosError("A gateway is not ready: \(logTail)") }
             try await Task.sleep(for: .milliseconds(50))
         }
+        firstMemory = memory("VmRSS")
+    }
+
+    /// By how much its memory was larger than at the beginning, at most, in bytes.
+    var memoryGrowth: Int { max(0, memory("VmHWM") - firstMemory) }
+
+    /// A figure of `/proc/…/status`, which are in KiB.
+    private func memory(_ name: String) -> Int {
+        let status = try? String(contentsOfFile: "/proc/\(process.processIdentifier)/status", encoding: .utf8)
+        let line = (status ?? "").split(separator: "\n").first { $0.hasPrefix("\(name):") }
+        let kibibytes = (line ?? "").split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int($0) }
+        return (kibibytes ?? 0) * 1024
     }
 
     private var logTail: String { String(((try? String(contentsOf: log, encoding: .utf8)) ?? "").suffix(2000)) }
@@ -84,6 +98,9 @@ final class GatewayProcess: @unchecked Sendable {
         Foundation.kill(process.processIdentifier, SIGKILL)
         process.waitUntilExit()
     }
+
+    func suspend() { Foundation.kill(process.processIdentifier, SIGSTOP) }
+    func resume() { Foundation.kill(process.processIdentifier, SIGCONT) }
 
     /// SIGTERM, and its end.
     ///

@@ -16,6 +16,7 @@ final class GuideClient: LoadClient, @unchecked Sendable {
         self.name = name
         self.connection = connection
         self.recorder = recorder
+        recorder.recordOpenings(of: connection, name)
         connection.onText = { [weak self] in self?.received($0) }
     }
 
@@ -27,7 +28,7 @@ final class GuideClient: LoadClient, @unchecked Sendable {
         let label = History.Label(name, count)
         recorder.record(.sent(label, connection: connection.opened))
         let reference = conversation.map { #""conversationId":"\#($0)","# } ?? ""
-        connection.send(#"{\#(reference)"senderId":"\#(name)","content":"\#(label) \#(LoadText.padding)"}"#)
+        connection.send(#"{\#(reference)"senderId":"\#(name)","content":"\#(recorder.text(of: label))"}"#)
     }
 
     private func received(_ text: ByteBuffer) {
@@ -36,9 +37,4 @@ final class GuideClient: LoadClient, @unchecked Sendable {
         guard let label = frame.label, let place = frame.place else { return recorder.noteProblem("not a message") }
         recorder.record(.shown(reader: name, label, place))
     }
-}
-
-enum LoadText {
-    /// What makes a message as long as people's are.
-    static let padding = String(repeating: "请问我的订单什么时候发货？", count: 3)
 }

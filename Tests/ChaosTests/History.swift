@@ -47,8 +47,13 @@ struct History: Sendable {
         case suppressed(reader: String, Place)
         /// A reader was told that what it has from `from` on is not in the store; its client took it off the screen.
         case reset(reader: String, conversation: String, from: Int)
-        /// A fault is over: everything runs again.
+        /// A fault begins that holds messages up.
+        case struck
+        /// It is over: everything runs again.
         case healed
+        /// A participant's connection, counted as in `sent`, is open, and is closed: with a code, if the server said one.
+        case opened(String, connection: Int)
+        case closed(String, connection: Int, code: Int?)
     }
 
     /// Somebody who sends and reads.
@@ -68,6 +73,8 @@ struct History: Sendable {
     /// Times are nanoseconds from any beginning.
     private(set) var events: [(at: UInt64, event: Event)] = []
     var participants: [String: Participant] = [:]
+    /// Messages whose publication was lost on purpose.
+    var unheard: Set<Label> = []
     /// All that Redis held at the end, ascending by seq within each conversation.
     var log: [Entry] = []
 

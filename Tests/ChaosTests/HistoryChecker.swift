@@ -12,6 +12,9 @@ struct HistoryChecker {
     private var refused: Set<History.Label> = []
     private var screens: [Screen.Key: Screen] = [:]
     private var healedAt: UInt64?
+    private var openings: [String: Int] = [:]
+    /// Connections, as `NAME/NUMBER`, whose client was sent away by a gateway that drains.
+    private var sentAway: Set<History.Label> = []
 
     /// What one reader has been shown of one conversation.
     private struct Screen {
@@ -72,8 +75,8 @@ struct HistoryChecker {
         }
         for (label, place) in acknowledged {
             guard let places = stored[label] else {
-                verdict.note(\.lost, "\(label) was acknowledged as \(place) and is not stored")
-                verdict.forgotten += 1
+                verdict.lost += 1
+                verdict.note(\.forgotten, "\(label) was acknowledged as \(place) and is not stored")
                 continue
             }
             if !places.contains(place) {
@@ -87,6 +90,17 @@ struct HistoryChecker {
         for label in sentAt.keys
         where dialect(of: label.sender) == .full && acknowledged[label] == nil && !refused.contains(label) {
             verdict.note(\.unanswered, "\(label) was neither acknowledged nor refused")
+        }
+        // In the guide dialect nobody would say so.
+        for (label, connection) in connection
+        where dialect(of: label.sender) == .guide && stored[label] == nil
+            && sentAway.contains(History.Label(label.sender, connection))
+        {
+            verdict.unsaved += 1
+        }
+        for openings in openings.values where openings > 1 {
+            verdict.reconnects += openings - 1
+            verdict.mostReconnects = max(verdict.mostReconnects, openings - 1)
         }
     }
 
@@ -105,7 +119,11 @@ struct HistoryChecker {
                 }
                 acknowledged[label] = acknowledged[label] ?? place
             case .refused(let label): refused.insert(label)
+            case .struck: healedAt = nil
             case .healed: healedAt = time
+            case .opened(let name, _): openings[name, default: 0] += 1
+            case .closed(let name, let connection, let code):
+                if code == 1001 { sentAway.insert(History.Label(name, connection)) }
             case .suppressed: verdict.suppressed += 1
             case .shown(let reader, let label, let place): shown(label, place, to: reader, at: time)
             case .reset(let reader, let conversation, let from):
@@ -144,6 +162,7 @@ struct HistoryChecker {
         verdict.delivered += 1
         if let sent = sentAt[label] {
             verdict.gaps.append(time - sent)
+            if history.unheard.contains(label) { verdict.recoveries.append(time - sent) }
             if let healedAt, sent < healedAt { verdict.backlog = max(verdict.backlog, time - healedAt) }
         }
     }
@@ -154,12 +173,11 @@ struct HistoryChecker {
         for (key, screen) in screens {
             for (place, label) in screen.ghosts {
                 // Nobody tells a reader of the guide dialect when the store has forgotten something.
-                if dialect(of: key.reader) == .guide, stored[label] == nil {
-                    verdict.note(\.lost, "\(key.reader) was shown \(label), \(place), which is not stored")
-                    verdict.forgotten += 1
-                } else {
-                    verdict.note(\.different, "\(key.reader) was shown \(label), \(place), which is not stored")
-                }
+                let isTold = dialect(of: key.reader) == .full
+                verdict.note(
+                    isTold ? \.different : \.ghosts,
+                    "\(key.reader) was shown \(label), \(place), which is not stored"
+                )
             }
         }
         for (name, participant) in history.participants where participant.isPresentAtEnd {
@@ -182,8 +200,10 @@ struct Verdict: Sendable {
     var delivered = 0
     /// Acknowledged and not stored, or stored and not shown to a recipient.
     var lost = 0
-    /// How many of the lost ones were acknowledged, or shown, and are not stored.
+    /// How many of the lost ones were acknowledged and are not stored.
     var forgotten = 0
+    /// Shown to readers of the guide dialect and, as shown, not stored: Redis forgot them, and nobody says so.
+    var ghosts = 0
     /// Stored twice, or shown twice to a reader of the full dialect.
     var duplicated = 0
     var outOfOrder = 0
@@ -201,26 +221,58 @@ struct Verdict: Sendable {
     var gaps: [UInt64] = []
     /// The longest that a message which was sent before a fault ended was shown after its end, in nanoseconds.
     var backlog: UInt64 = 0
-    /// The first violations, in words.
+    /// Sent in the guide dialect on a connection that a draining gateway ended, and not stored. Promised as long as Redis is
+    /// there.
+    var unsaved = 0
+    /// How often clients came back, all together, and the one that did so most.
+    var reconnects = 0
+    var mostReconnects = 0
+    /// From sending to being shown of messages whose publication was lost on purpose, in nanoseconds.
+    var recoveries: [UInt64] = []
+    /// How much the memory of the gateway grew that grew most, in bytes.
+    var memoryGrowth = 0
+    /// What a scenario wants besides and did not get, in words.
+    private(set) var complaints: [String] = []
+    /// The first violations of each kind, in words.
     private(set) var examples: [String] = []
+    private var exampleCounts: [WritableKeyPath<Verdict, Int>: Int] = [:]
 
-    var keepsPromise: Bool { keepsPromise(exceptForgotten: false) }
-
-    /// - Parameter exceptForgotten: whether Redis may forget the last it was told, as long as readers are told in turn.
-    func keepsPromise(exceptForgotten: Bool) -> Bool {
-        lost - (exceptForgotten ? forgotten : 0) + duplicated + outOfOrder + different + unanswered == 0
+    /// What Redis may forget of what it was told last, as long as those readers are told that can be told.
+    enum Tolerance: Sendable {
+        case nothing
+        /// What it has not confirmed.
+        case unacknowledged
+        case acknowledged
     }
+
+    var keepsPromise: Bool { keepsPromise(.nothing) }
+
+    mutating func complain(_ complaint: String) { complaints.append(complaint) }
+
+    func keepsPromise(_ tolerance: Tolerance) -> Bool {
+        lost(tolerance) + duplicated + outOfOrder + different + unanswered == 0 && complaints.isEmpty
+            && (ghosts == 0 || tolerance != .nothing)
+    }
+
+    /// What counts as lost.
+    func lost(_ tolerance: Tolerance) -> Int { tolerance == .acknowledged ? lost - forgotten : lost }
 
     var longestGap: Duration { .nanoseconds(gaps.max() ?? 0) }
 
     /// The gap that 99 of 100 messages stay within.
-    var usualGap: Duration {
+    var usualGap: Duration { Self.ninetyNine(gaps) }
+
+    /// The same of those whose publication was lost.
+    var usualRecovery: Duration { Self.ninetyNine(recoveries) }
+
+    private static func ninetyNine(_ gaps: [UInt64]) -> Duration {
         let sorted = gaps.sorted()
         return .nanoseconds(sorted.isEmpty ? 0 : sorted[min(sorted.count - 1, sorted.count * 99 / 100)])
     }
 
     fileprivate mutating func note(_ count: WritableKeyPath<Verdict, Int>, _ example: @autoclosure () -> String) {
         self[keyPath: count] += 1
-        if examples.count < 12 { examples.append(example()) }
+        exampleCounts[count, default: 0] += 1
+        if exampleCounts[count, default: 0] <= 4 { examples.append(example()) }
     }
 }

@@ -215,10 +215,64 @@ struct HistoryCheckerTests {
         let verdict = story.verdict
         #expect(verdict.different == 0)
         #expect(verdict.outOfOrder == 0)
-        #expect(verdict.lost == 2, "The customer was told that it is stored, the guest was shown it.")
-        #expect(verdict.forgotten == 2)
+        #expect(verdict.lost == 1, "The customer was told that it is stored.")
+        #expect(verdict.forgotten == 1)
+        #expect(verdict.ghosts == 1, "The guest was shown it, and nobody can take it back.")
         #expect(!verdict.keepsPromise)
-        #expect(verdict.keepsPromise(exceptForgotten: true))
+        #expect(!verdict.keepsPromise(.unacknowledged))
+        #expect(verdict.keepsPromise(.acknowledged))
+    }
+
+    @Test("A guide message that its sender sent before it was sent away, and that is not stored, is found")
+    func unsaved() {
+        var story = goodStory()
+        story.tell(.sent(Label("guest", 1), connection: 1), .closed("guest", connection: 1, code: nil))
+        #expect(story.verdict.unsaved == 0, "Nobody promises what was on its way when the network went.")
+        story.tell(.sent(Label("guest", 2), connection: 2), .closed("guest", connection: 2, code: 1001))
+        #expect(story.verdict.unsaved == 1)
+        story.store(Label("guest", 2), Place(conversation: "x", seq: 3, id: "three"))
+        #expect(story.verdict.unsaved == 0)
+    }
+
+    @Test("Who came back is counted, and how often the one that did so most")
+    func reconnects() {
+        var story = goodStory()
+        for (name, connections) in [("customer", 1), ("agent", 2), ("guest", 4)] {
+            for connection in 1...connections { story.tell(.opened(name, connection: connection)) }
+        }
+        #expect(story.verdict.reconnects == 4)
+        #expect(story.verdict.mostReconnects == 3)
+    }
+
+    @Test("How long a message took whose publication was lost is told apart")
+    func recoveries() {
+        var story = goodStory()
+        story.history.unheard = [second]
+        #expect(story.verdict.recoveries.count == 2)
+        #expect(story.verdict.usualRecovery == .milliseconds(5))
+    }
+
+    @Test("What a scenario wants besides breaks the promise as well")
+    func complaints() {
+        var verdict = goodStory().verdict
+        verdict.complain("The slow reader was not closed.")
+        #expect(!verdict.keepsPromise)
+        #expect(!verdict.keepsPromise(.acknowledged))
+    }
+
+    @Test("What a guide client was shown and Redis forgot may be tolerated where nobody was told that it is stored")
+    func ghosts() {
+        var story = goodStory()
+        let third = Label("customer", 3)
+        story.tell(.sent(third, connection: 1))
+        story.tell(.shown(reader: "guest", third, Place(conversation: "x", seq: 3, id: "gone")))
+        let again = Place(conversation: "x", seq: 3, id: "three")
+        story.tell(.acknowledged(third, again))
+        story.store(third, again)
+        for reader in ["agent", "guest"] { story.tell(.shown(reader: reader, third, again)) }
+        #expect(story.verdict.ghosts == 1)
+        #expect(!story.verdict.keepsPromise)
+        #expect(story.verdict.keepsPromise(.unacknowledged))
     }
 
     @Test("What a client got again and did not show is no violation")

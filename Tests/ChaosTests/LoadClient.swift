@@ -29,7 +29,38 @@ final class Recorder: @unchecked Sendable {
 
     func add(_ name: String, _ participant: History.Participant) { history.participants[name] = participant }
 
+    func recordOpenings(of connection: ClientConnection, _ name: String) {
+        connection.onOpen = { [unowned self, unowned connection] in
+            record(.opened(name, connection: connection.opened))
+        }
+        connection.onClose = { [unowned self, unowned connection] code in
+            record(.closed(name, connection: connection.opened, code: code))
+        }
+    }
+
     func noteProblem(_ code: String) { problems[code, default: 0] += 1 }
+
+    // MARK: What is said
+
+    /// A publication with this word is lost, if the gateways were told so (`UNSAFE_DISCARD_PUBLICATIONS`).
+    static let unheardWord = "unheard"
+    /// How many of the next messages have it, by chance.
+    var unheardShare = 0.0
+    private var chance: SeededGenerator
+
+    init(seed: UInt64) { chance = SeededGenerator(seed: seed) }
+
+    /// What makes a message as long as people's are.
+    private static let padding = String(repeating: "请问我的订单什么时候发货？", count: 3)
+
+    /// The text of the message that has this label.
+    func text(of label: History.Label) -> String {
+        guard unheardShare > 0, Double.random(in: 0..<1, using: &chance) < unheardShare else {
+            return "\(label) \(Self.padding)"
+        }
+        history.unheard.insert(label)
+        return "\(label) \(Self.unheardWord) \(Self.padding)"
+    }
 }
 
 /// Any frame of either dialect, as far as these clients look at it.

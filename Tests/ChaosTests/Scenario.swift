@@ -1,22 +1,44 @@
 import Testing
 
-/// A way in which things go wrong, with a name to choose it by.
+/// A way in which things go wrong, with a name to choose it by. The names on one topology are all different.
 struct Scenario: Sendable, CustomTestStringConvertible {
     let name: String
     let summary: String
     var topologies: Set<Topology> = Set(Topology.allCases)
     /// Whether gateways reach Redis through a ``FaultProxy``.
     var hasProxy = false
+    /// Whether clients come in through HAProxy, as people do.
+    var hasEdge = false
     /// More of redis-server's arguments.
     var redisOptions: [String] = []
     /// More settings for the gateways.
     var environment: [String: String] = [:]
+    /// How many messages' publications are lost, by chance.
+    var unheardShare = 0.0
     /// Whether the last messages before the end of the load are published in vain.
     var losesLastPublications = false
-    /// Whether Redis may forget the last it was told, as long as readers are told in turn.
-    var mayForget = false
+    var tolerates = Verdict.Tolerance.nothing
+    /// How many messages each guide client says at once just before a gateway is told to end.
+    var burst = 0
+    /// Bytes that the system may hold for a client that does not read.
+    var receiveBuffer: Int?
+    /// How long it takes where all of them are played in some minutes.
+    var shortLength = Duration.seconds(4)
+    /// What else must be so in the end.
+    var judge: @Sendable (_ verdict: inout Verdict, _ facts: Facts) -> Void = { _, _ in }
     /// The faults of one round, which takes `length` and is repeated while the load lasts.
     let faults: @Sendable (_ chance: inout SeededGenerator, _ length: Duration) -> [Fault]
+
+    /// What a scenario may want to look at besides the verdict.
+    struct Facts: Sendable {
+        let history: History
+        /// How many faults there were.
+        let faults: Int
+        /// The clients whom faults met that meet some only.
+        let victims: Set<String>
+        /// Whoever talks with them.
+        let involved: Set<String>
+    }
 
     var testDescription: String { name }
 
@@ -24,7 +46,7 @@ struct Scenario: Sendable, CustomTestStringConvertible {
 
     /// When each fault begins: they follow each other, the same for the same seed.
     ///
-    /// - Parameter length: of the load. Faults that last longer than the load go on after it.
+    /// - Parameter length: of the load. It goes on while a fault lasts.
     func schedule(seed: UInt64, over length: Duration) -> [TimedFault] {
         var chance = SeededGenerator(seed: seed)
         let round = max(.seconds(3), min(.seconds(20), length))
@@ -42,148 +64,88 @@ struct Scenario: Sendable, CustomTestStringConvertible {
         } while begin + round <= length
         return schedule
     }
+
+    static func all(on topology: Topology) -> [Scenario] {
+        (ofGateways + ofRedis + ofTheNetwork + ofClients + ofEverything).filter { $0.topologies.contains(topology) }
+    }
+
+    static func named(_ name: String, on topology: Topology = .one) throws -> Scenario {
+        try #require(all(on: topology).first { $0.name == name }, "There is no scenario \(name) on \(topology).")
+    }
 }
 
 extension Scenario {
-    static let all: [Scenario] = [
+    static let ofGateways = [
         Scenario(name: "quiet", summary: "no fault") { _, _ in [] },
         Scenario(name: "gateway-killed", summary: "a gateway gets SIGKILL, a new one comes") { chance, _ in
             [.killGateway(.random(in: 0..<gateways, using: &chance))]
         },
-        Scenario(name: "rolling-restart", summary: "each gateway gets SIGTERM in turn, a new one comes") { _, _ in
+        Scenario(
+            name: "gateway-suspended",
+            summary: "a gateway gets SIGSTOP for 7 s, so that it counts as dead, and goes on"
+        ) { chance, _ in
+            [.suspendGateway(.random(in: 0..<gateways, using: &chance), .seconds(7))]
+        },
+        Scenario(
+            name: "rolling-restart",
+            summary: "new gateways come, then each old one gets SIGTERM, one after the other, behind the edge",
+            hasEdge: true,
+            judge: { verdict, facts in
+                if verdict.mostReconnects > facts.faults {
+                    verdict.complain("A client came back \(verdict.mostReconnects) times in \(facts.faults) restarts.")
+                }
+                if verdict.unsaved > 0 { verdict.complain("\(verdict.unsaved) guide messages were not stored.") }
+            }
+        ) { _, _ in
+            [.replaceGateways]
+        },
+        Scenario(
+            name: "gateways-restarted",
+            summary:
+                "each gateway gets SIGTERM in turn, with much that is not stored yet; a new one comes in its place",
+            burst: 300,
+            judge: { verdict, _ in
+                if verdict.unsaved > 0 { verdict.complain("\(verdict.unsaved) guide messages were not stored.") }
+            }
+        ) { _, _ in
             (0..<gateways).map { .restartGateway($0) }
         },
-        Scenario(name: "redis-killed", summary: "Redis gets SIGKILL; each write was synced", topologies: [.one]) {
-            chance,
-            _ in
-            [.killRedis(downFor: .milliseconds(.random(in: 0...1500, using: &chance)))]
-        },
-        Scenario(
-            name: "redis-killed-everysec",
-            // Redis puts writing off for up to two seconds while the disk is busy with the last sync.
-            summary: "Redis gets SIGKILL; its file is synced once a second, the last may be lost",
-            topologies: [.one],
-            redisOptions: ["--appendfsync", "everysec"],
-            mayForget: true
-        ) { chance, _ in
-            [.killRedis(downFor: .milliseconds(.random(in: 0...1500, using: &chance)))]
-        },
-        Scenario(
-            name: "redis-loading",
-            summary: "Redis gets SIGKILL and takes seconds to load its file",
-            topologies: [.one],
-            redisOptions: ["--key-load-delay", "300"]
-        ) { _, _ in
-            [.killRedis(downFor: .zero)]
-        },
-        Scenario(
-            name: "redis-suspended",
-            summary: "Redis gets SIGSTOP, for 15 s where there is time",
-            topologies: [.one]
-        ) { _, length in
-            [.suspendRedis(min(.seconds(15), length * 0.75))]
-        },
-        Scenario(
-            name: "failover",
-            // A replica is behind its primary by what is on the way.
-            summary: "the primary gets SIGKILL, a replica is promoted, the last may be lost",
-            topologies: [.sentinel, .cluster],
-            mayForget: true
-        ) { _, _ in
-            [.failOver]
-        },
-        Scenario(
-            name: "failover-replicated",
-            summary: "the primary gets SIGKILL; what was acknowledged, its replica has",
-            topologies: [.sentinel, .cluster],
-            environment: ["DURABILITY": "replicated"]
-        ) { _, _ in
-            [.failOver]
-        },
-        Scenario(
-            name: "failover-and-more",
-            summary: "failovers, and what else can happen to gateways, clients and connections",
-            topologies: [.sentinel, .cluster],
-            mayForget: true
-        ) { chance, _ in
-            let all: [Fault] = [
-                .failOver, .killGateway(.random(in: 0..<gateways, using: &chance)),
-                .restartGateway(.random(in: 0..<gateways, using: &chance)), .cutSubscriptions, .cutCommands,
-                .flushScripts,
-                .cutClients(share: 0.5),
-            ]
-            return all.shuffled(using: &chance)
-        },
-        Scenario(name: "subscriptions-cut", summary: "CLIENT KILL TYPE pubsub every 2 s") { _, length in
-            Array(repeating: .cutSubscriptions, count: max(2, Int(length / .seconds(2))))
-        },
-        Scenario(name: "commands-cut", summary: "CLIENT KILL TYPE normal every 2 s") { _, length in
-            Array(repeating: .cutCommands, count: max(2, Int(length / .seconds(2))))
-        },
-        Scenario(name: "scripts-flushed", summary: "SCRIPT FLUSH every second") { _, length in
-            Array(repeating: .flushScripts, count: max(2, Int(length / .seconds(1))))
-        },
-        Scenario(name: "out-of-memory", summary: "no memory for 3 s", topologies: [.one]) { _, length in
-            [.outOfMemory(min(.seconds(3), length / 2))]
-        },
-        Scenario(name: "read-only", summary: "Redis a replica of nobody for 3 s", topologies: [.one]) { _, length in
-            [.readOnly(min(.seconds(3), length / 2))]
-        },
-        Scenario(
-            name: "network",
-            summary: "late, swallowed and cut between gateways and Redis",
-            topologies: [.one],
-            hasProxy: true
-        ) { chance, length in
-            [
-                .delay(milliseconds: .random(in: 20...150, using: &chance), length / 6),
-                .cutProxy,
-                .swallow(min(.seconds(6), length / 4)),
-                .cutProxy,
-            ]
-        },
-        Scenario(
-            name: "publications-lost",
-            summary: "1 of 1000 publications, and the last of each conversation",
-            topologies: [.one],
-            hasProxy: true,
-            losesLastPublications: true
-        ) { _, _ in
-            [.losePublications(perMille: 1)]
-        },
-        Scenario(
-            name: "publications-all-lost",
-            summary: "half of the time nothing that is published arrives",
-            topologies: [.one],
-            hasProxy: true,
-            losesLastPublications: true
-        ) { _, length in
-            [.loseAllPublications(length / 4), .loseAllPublications(length / 4)]
-        },
-        Scenario(
-            name: "subscriptions-deaf",
-            summary: "subscriptions stay up, and nothing arrives on them",
-            topologies: [.one],
-            hasProxy: true
-        ) { _, _ in
-            [.deafen]
-        },
-        Scenario(name: "clients-cut", summary: "clients lose their network for 2 s") { _, length in
-            Array(repeating: .cutClients(share: 0.4), count: max(2, Int(length / .seconds(1))))
-        },
+    ]
+
+    static let ofEverything = [
         Scenario(
             name: "everything",
             summary: "all of it, in an order of chance",
             topologies: [.one],
             hasProxy: true,
-            losesLastPublications: true
+            environment: ["HEARTBEAT_SECONDS": "2"],
+            losesLastPublications: true,
+            shortLength: .seconds(12)
         ) { chance, length in
             let all: [Fault] = [
                 .losePublications(perMille: 1), .killGateway(.random(in: 0..<gateways, using: &chance)),
                 .restartGateway(.random(in: 0..<gateways, using: &chance)), .killRedis(downFor: .milliseconds(300)),
-                .suspendRedis(min(.seconds(3), length / 5)), .cutSubscriptions, .cutCommands, .flushScripts,
-                .outOfMemory(length / 20), .readOnly(length / 20), .cutProxy, .swallow(length / 20),
-                .delay(milliseconds: 50, length / 20), .deafen, .cutClients(share: 0.5), .cutSubscriptions,
+                .restartRedis(downFor: .milliseconds(300)), .suspendRedis(min(.seconds(3), length / 5)),
+                .cutSubscriptions, .cutCommands, .flushScripts, .outOfMemory(length / 20), .refuseWrites(length / 20),
+                .cutProxy, .swallow(length / 20), .delay(milliseconds: 50, length / 20), .deafen,
+                .cutClients(share: 0.5), .changeNetworks(share: 0.3), .cutSubscriptions,
+            ]
+            return all.shuffled(using: &chance)
+        },
+        Scenario(
+            name: "everything",
+            summary: "all of it, in an order of chance",
+            topologies: [.sentinel, .cluster],
+            environment: ["HEARTBEAT_SECONDS": "2", "UNSAFE_DISCARD_PUBLICATIONS": Recorder.unheardWord],
+            unheardShare: 0.001,
+            losesLastPublications: true,
+            tolerates: .acknowledged
+        ) { chance, length in
+            let all: [Fault] = [
+                .failOver(.killed), .failOver(.planned), .killGateway(.random(in: 0..<gateways, using: &chance)),
+                .restartGateway(.random(in: 0..<gateways, using: &chance)), .cutSubscriptions, .cutCommands,
+                .flushScripts, .outOfMemory(length / 20), .refuseWrites(length / 20), .cutClients(share: 0.5),
+                .changeNetworks(share: 0.3), .cutSubscriptions,
             ]
             return all.shuffled(using: &chance)
         },

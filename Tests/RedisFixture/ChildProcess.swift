@@ -24,6 +24,9 @@ final class ChildProcess: @unchecked Sendable {
     }
 
     var isRunning: Bool { process.isRunning }
+    var processID: Int32 { process.processIdentifier }
+
+    func waitUntilExit() { process.waitUntilExit() }
 
     func send(_ signal: Int32) {
         Foundation.kill(process.processIdentifier, signal)

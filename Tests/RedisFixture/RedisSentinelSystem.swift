@@ -101,6 +101,23 @@ package final class RedisSentinelSystem: Sendable {
         return promoted
     }
 
+    /// Waits until all sentinels call `server` the primary.
+    package func agreement(on server: RedisServer) async throws {
+        try await waiting(for: "the sentinels to agree") {
+            try sentinels.allSatisfy { sentinel in
+                try sentinel.command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster").hasSuffix("\(server.port)")
+            }
+        }
+    }
+
+    /// Asks for a failover although nothing is wrong.
+    package func failOver() async throws {
+        // For some seconds after the last failover they refuse.
+        try await waiting(for: "a failover to begin") {
+            try sentinels[0].command("SENTINEL", "FAILOVER", "mymaster") == "OK"
+        }
+    }
+
     package func stop() {
         for server in sentinels + servers { server.stop() }
     }
@@ -127,13 +144,13 @@ extension RedisServer {
     }
 }
 
-/// Asks again and again until `condition` holds, at most 30 s.
+/// Asks again and again until `condition` holds, at most 60 s.
 func waiting(
     for what: String,
     every pause: Duration = .milliseconds(50),
     _ condition: () throws -> Bool
 ) async throws {
-    let deadline = ContinuousClock.now + .seconds(30)
+    let deadline = ContinuousClock.now + .seconds(60)
     while try !condition() {
         guard ContinuousClock.now < deadline else { throw RedisServerError("Waited in vain for \(what).") }
         try await Task.sleep(for: pause)

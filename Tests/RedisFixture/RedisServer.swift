@@ -18,6 +18,7 @@ package final class RedisServer: Sendable {
     private let arguments: [String]
     /// The running process; `nil` while it is down.
     private let process = Mutex<ChildProcess?>(nil)
+    private let suspended = Mutex(false)
 
     /// Starts one and waits until it answers.
     ///
@@ -95,6 +96,16 @@ package final class RedisServer: Sendable {
         child.kill()
     }
 
+    package var isRunning: Bool { process.withLock { $0?.isRunning ?? false } }
+
+    /// Ends it in order (SIGTERM), waits until it is gone. The folder stays.
+    package func terminate() throws {
+        guard let child = process.withLock({ $0 }) else { throw RedisServerError("redis-server is not running.") }
+        child.send(SIGTERM)
+        child.waitUntilExit()
+        process.withLock { $0 = nil }
+    }
+
     /// Ends it and removes its folder. Does nothing the second time.
     package func stop() {
         try? kill()
@@ -110,10 +121,50 @@ package final class RedisServer: Sendable {
     /// Stops it in its tracks (SIGSTOP): its sockets stay open and the system goes on accepting connections for it.
     package func suspend() throws {
         try signal(SIGSTOP)
+        suspended.withLock { $0 = true }
     }
 
     package func resume() throws {
+        suspended.withLock { $0 = false }
         try signal(SIGCONT)
+    }
+
+    // MARK: The disk
+
+    /// Whether its files can grow. While they cannot, every write fails as on a full disk, if with another error (EFBIG).
+    package func setDiskFull(_ isFull: Bool) throws {
+        guard let child = process.withLock({ $0 }) else { throw RedisServerError("redis-server is not running.") }
+        let limit = isFull ? "1" : "unlimited"
+        let change = try ChildProcess(
+            "prlimit",
+            ["--pid", "\(child.processID)", "--fsize=\(limit):"],
+            capturesOutput: true
+        )
+        let answer = try change.output()
+        guard answer.isEmpty else { throw RedisServerError("prlimit: \(answer)") }
+    }
+
+    /// The append-only file that grows at the moment. Redis 7 has several in a folder, Redis 6 has one.
+    private var journal: URL {
+        let several = folder.appendingPathComponent("appendonlydir", isDirectory: true)
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: several.path)) ?? []
+        let newest = names.filter { $0.hasSuffix(".incr.aof") }.max {
+            $0.count == $1.count ? $0 < $1 : $0.count < $1.count
+        }
+        return newest.map(several.appendingPathComponent) ?? folder.appendingPathComponent("appendonly.aof")
+    }
+
+    /// How many bytes are in the append-only file.
+    package func journalSize() throws -> UInt64 {
+        let attributes = try FileManager.default.attributesOfItem(atPath: journal.path)
+        return (attributes[.size] as? NSNumber)?.uint64Value ?? 0
+    }
+
+    /// Forgets what came after, as a power cut does with what was not synced. Only while it is down.
+    package func cutJournal(to size: UInt64) throws {
+        let file = try FileHandle(forWritingTo: journal)
+        try file.truncate(atOffset: size)
+        try file.close()
     }
 
     /// Runs redis-cli against it and returns what that prints, trimmed. For a server with a password begin with `-a`.
@@ -122,6 +173,7 @@ package final class RedisServer: Sendable {
     }
 
     package func command(_ args: [String]) throws -> String {
+        guard !suspended.withLock({ $0 }) else { throw RedisServerError("redis-server is suspended.") }
         let child = try ChildProcess(
             "redis-cli",
             ["-s", socketPath, "--no-auth-warning"] + args,
@@ -136,8 +188,14 @@ package final class RedisServer: Sendable {
     }
 
     private func launch(_ arguments: [String]? = nil) async throws {
-        let child = try ChildProcess("redis-server", arguments ?? self.arguments, capturesOutput: false)
+        // Past its limit of a file's size (see `setDiskFull`) a process gets a signal that would end it.
+        let child = try ChildProcess(
+            "env",
+            ["--ignore-signal=XFSZ", "redis-server"] + (arguments ?? self.arguments),
+            capturesOutput: false
+        )
         process.withLock { $0 = child }
+        suspended.withLock { $0 = false }
         let deadline = ContinuousClock.now + .seconds(30)
         // Only redis-cli's own words tell "up" from "still loading" or "wants a password".
         while true {
