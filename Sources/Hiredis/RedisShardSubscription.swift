@@ -30,6 +30,7 @@ final class RedisShardSubscription: @unchecked Sendable {
     /// Whether anything came since the last question for a sign of life.
     private var heard = true
     private var heartbeat: RepeatedTask?
+    private var confirmation: Scheduled<Void>?
 
     /// - Parameter topics: All topics of the subscription.
     init(
@@ -79,6 +80,12 @@ final class RedisShardSubscription: @unchecked Sendable {
         link.write(buffer)
     }
 
+    private func expectConfirmed() {
+        guard confirmed.isEmpty, !wanted.isEmpty else { return }
+        let timeout = configuration.connectTimeout
+        link.drop(RedisError(.timedOut, "Redis confirmed no subscription within \(timeout).", mayHaveRun: true))
+    }
+
     private func beat() {
         guard heard else {
             let interval = configuration.subscriptionPingInterval
@@ -97,6 +104,9 @@ extension RedisShardSubscription: RedisLinkOwner {
         moved.removeAll()
         let interval = TimeAmount(configuration.subscriptionPingInterval)
         heartbeat = link.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.beat() }
+        confirmation = link.eventLoop.scheduleTask(in: TimeAmount(configuration.connectTimeout)) {
+            self.expectConfirmed()
+        }
         // One command each: Redis refuses one for topics of several slots.
         for topic in wanted.sorted() { write(RedisCommand("SSUBSCRIBE", topics[topic])) }
     }
@@ -136,6 +146,7 @@ extension RedisShardSubscription: RedisLinkOwner {
     func linkLost(_ error: RedisError) {
         heartbeat?.cancel()
         heartbeat = nil
+        confirmation?.cancel()
         confirmed.removeAll()
         onEvent(self, .lost(error))
     }
