@@ -8,6 +8,9 @@ package import NIOCore
 /// one after the last, something was lost and the log has to be read. Each second a tick goes the long way round, through
 /// the command connection into Redis and back over the subscription: it tells the count again, so that a lost last
 /// publication is missed too, and if it does not come back, the subscription is deaf, whatever TCP says, and is replaced.
+///
+/// On a Redis Cluster each partition is for itself: while one server is away, those of the others go on.
+///
 /// Owner: the event loop.
 package final class Broker {
     /// What happened, told on the event loop.
@@ -33,15 +36,21 @@ package final class Broker {
     private var missingTicks = Array(repeating: 0, count: Partition.count)
     /// By partition: whether Redis knew this mailbox at the last tick.
     private var isKnown = Array(repeating: false, count: Partition.count)
-    private var lastHeard = NIODeadline.now()
+    /// Counts what arrived, and what had when Redis last answered a tick.
+    private var heard = 0
+    private var heardAtAnswer = 0
     private var lastTick = NIODeadline.now()
 
     /// A gateway that gave no sign for so long is dead: its connections count as gone.
     package static let lease = Duration.seconds(5)
-    /// A subscription on which no tick came back for so long is deaf. Ticks come every second.
-    private static let deafAfter = TimeAmount.milliseconds(1800)
-    /// One topic alone is deaf after so many ticks: any one of them may get lost.
-    private static let maxMissingTicks = 3
+    /// How long after it was sent a tick should be back.
+    private static let tickTime = TimeAmount.milliseconds(500)
+    /// A subscription on which nothing arrives any more is deaf when so many ticks are missing: a few may get lost.
+    private static let maxLostTicks = 3
+    /// One topic alone, or those of one server, are deaf when so many ticks in a row are missing.
+    private static let maxMissingTicks = 2
+    /// An event loop that was held up for so long did not listen.
+    private static let heldUp = TimeAmount.milliseconds(1800)
     /// Customers of a dead mailbox that one tick takes away.
     private static let maxBuried = 500
 
@@ -73,6 +82,10 @@ package final class Broker {
             topics: Partition.all.map { Keyspace.topic(of: mailbox, in: $0) },
             logger: logger,
             onMessage: { [weak self] topic, payload in self?.received(payload, in: topic) },
+            onTopic: { [weak self] topic in
+                self?.missingTicks[topic] = 0
+                self?.onEvent(.gap(Partition(topic)))
+            },
             onChange: { [weak self] state in
                 guard let self else { return }
                 forgetTicks()
@@ -90,12 +103,19 @@ package final class Broker {
         subscription?.close() ?? redis.eventLoop.makeSucceededVoidFuture()
     }
 
+    /// Whether whatever part of Redis takes commands is heard as well, and there is one.
+    package var hearsWhatItReaches: Bool {
+        guard let subscription else { return false }
+        let reached = Partition.all.filter { redis.isReady(for: Keyspace.prefix($0)) }
+        return !reached.isEmpty && reached.allSatisfy { subscription.isSubscribed($0.number) }
+    }
+
     private func forgetTicks() {
-        lastHeard = .now()
         for index in missingTicks.indices { missingTicks[index] = 0 }
     }
 
     private func received(_ payload: ByteBuffer, in topic: Int) {
+        heard += 1
         guard let (count, item) = Publication.read(payload) else {
             logger.warning("A publication could not be read", metadata: ["mailbox": "\(mailbox)"])
             return onEvent(.gap(Partition(topic)))
@@ -103,7 +123,6 @@ package final class Broker {
         let last = counts[topic]
         counts[topic] = count
         if case .tick = item {
-            lastHeard = .now()
             missingTicks[topic] = missingTicks[topic] > 0 ? 0 : -1
             if count != last { onEvent(.gap(Partition(topic))) }
         } else {
@@ -112,35 +131,49 @@ package final class Broker {
         }
     }
 
-    /// To be called once a second.
-    package func tick() {
-        // An event loop that was held up did not listen: what came meanwhile is still to be read.
-        if lastTick + Self.deafAfter < .now() { forgetTicks() }
+    /// To be called once a second, and whenever there is reason to doubt that all is heard.
+    ///
+    /// - Parameter witnesses: for each partition somebody who must have a route to this mailbox: chosen by chance, so that
+    ///   routes that got lost, for whatever reason, are missed sooner or later.
+    package func tick(witnesses: (Partition) -> (customer: UniqueID?, agent: UniqueID?) = { _ in (nil, nil) }) {
+        if lastTick + Self.heldUp < .now() { forgetTicks() }
         lastTick = .now()
-        guard let subscription, subscription.isSubscribed else { return }
-        let isDeaf =
-            missingTicks.contains { $0 >= Self.maxMissingTicks }
-            || (missingTicks.contains { $0 > 0 } && lastHeard + Self.deafAfter < .now())
-        if isDeaf {
-            logger.warning("The subscription is deaf and is replaced", metadata: ["mailbox": "\(mailbox)"])
-            onEvent(.lost)
-            forgetTicks()
-            subscription.close().whenComplete { _ in }
-            return subscribe()
-        }
+        guard let subscription else { return }
+        let judgement = lastTick + Self.tickTime
         for partition in Partition.all {
-            var command = RedisCommand(evaluating: Scripts.tick, keys: [Keyspace.prefix(partition)])
+            let prefix = Keyspace.prefix(partition)
+            guard subscription.isSubscribed(partition.number), redis.isReady(for: prefix) else { continue }
+            var command = RedisCommand(evaluating: Scripts.tick, keys: [prefix])
             command.append(mailbox)
             command.append(Int(Self.lease.components.seconds) * 1000)
             command.append(Self.maxBuried)
+            let witness = witnesses(partition)
+            command.append(witness.customer?.description ?? "")
+            command.append(witness.agent?.description ?? "")
             redis.send(command) { [weak self] result in
                 // Redis away is the command connection's matter, and no sign of deafness.
                 guard let self, case .success(let reply) = result else { return }
                 missingTicks[partition.number] += 1
+                heardAtAnswer = heard
                 let knew = reply == .integer(1)
                 if !knew, isKnown[partition.number] { onEvent(.gap(partition)) }
                 isKnown[partition.number] = true
             }
         }
+        redis.eventLoop.assumeIsolated().scheduleTask(deadline: judgement) { [weak self] in
+            self?.judge(subscription, due: judgement)
+        }
+    }
+
+    /// Replaces the subscription if it is deaf.
+    private func judge(_ subscription: RedisSubscription, due: NIODeadline) {
+        guard subscription === self.subscription, due + .milliseconds(300) > .now() else { return }
+        let isSilent = heard == heardAtAnswer && missingTicks.count { $0 > 0 } >= Self.maxLostTicks
+        guard isSilent || missingTicks.contains(where: { $0 >= Self.maxMissingTicks }) else { return }
+        logger.warning("The subscription is deaf and is replaced", metadata: ["mailbox": "\(mailbox)"])
+        forgetTicks()
+        subscription.close().whenComplete { _ in }
+        subscribe()
+        onEvent(.lost)
     }
 }

@@ -155,6 +155,32 @@ struct BrokerTests {
             try await living.close()
         }
     }
+
+    @Test("After an outage that outlasted all leases, nobody is taken for dead who comes back in time")
+    func outlivesOutage() async throws {
+        try await LogFixture.run { fixture in
+            let customerID = try await fixture.makeCustomer()
+            let first = try await BrokerFixture(fixture, mailbox: "first.0")
+            let second = try await BrokerFixture(fixture, mailbox: "second.0")
+            for broker in [first, second] { try await broker.tick() }
+            _ = try await fixture.onLog { (log, done: @escaping MessageLog.Completion<[ConversationPosition]>) in
+                log.registerCustomer(customerID, in: "second.0", connections: 1, full: 0, listing: false, done)
+            }
+            for mailbox in ["first.0", "second.0"] {
+                _ = try fixture.server.command(
+                    "HSET",
+                    "\(Keyspace.prefix(customerID.partition))leases",
+                    mailbox,
+                    "1"
+                )
+            }
+            for broker in [first, second, first] { try await broker.tick() }
+            // What came after all that: Redis has run it.
+            _ = await second.next(isGap(in: customerID.partition))
+            #expect(try fixture.server.command("HGET", Keyspace.routes(customerID), "second.0") == "1:0")
+            for broker in [first, second] { try await broker.close() }
+        }
+    }
 }
 
 extension Broker.Event {
