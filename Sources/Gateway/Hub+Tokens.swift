@@ -19,7 +19,7 @@ extension Hub {
                 case .success(let hashes):
                     let dead = Set(hashes)
                     for connection in connections where dead.contains(connection.token.hash) {
-                        connection.tokenVanished()
+                        if areSuspect { connection.close(.revoked) } else { connection.tokenVanished() }
                     }
                 case .failure where areSuspect:
                     for connection in connections { connection.close(.revoked) }
@@ -37,9 +37,21 @@ extension Connection {
     /// Where the token's record is.
     var tokenPartition: Partition { principal.isAgent ? .ofAgents : principal.id.partition }
 
-    /// Redis does not have the token's record: it was revoked, or its time is over by Redis's clock.
+    /// Redis's clock may be so far from ours.
+    private static let maxClockDifference = 10_000
+
+    /// Redis does not have the token's record: it was revoked, or its time is over by Redis's clock, or Redis lost it (a
+    /// failover, a power cut). In the last case nobody sent this client away: it only needs a new token.
     fileprivate func tokenVanished() {
-        let hasTime = token.expiresAt.milliseconds > Timestamp.now.milliseconds + 1000
-        close(hasTime ? .revoked : .expired)
+        guard token.expiresAt.milliseconds > Timestamp.now.milliseconds + 1000 else { return close(.expired) }
+        hub.log.findLastRevocation(of: principal) { [self] result in
+            if case .success(let last) = result,
+                (last?.milliseconds ?? 0) + Self.maxClockDifference < begin.milliseconds
+            {
+                close(.unauthenticated)
+            } else {
+                close(.revoked)
+            }
+        }
     }
 }
