@@ -5,6 +5,7 @@ enum JSONValue: Codable {
     case null
     case flag(Bool)
     case whole(Int64)
+    case large(UInt64)
     case number(Double)
     case text(String)
     case list([JSONValue])
@@ -24,6 +25,8 @@ enum JSONValue: Codable {
             self = .flag(flag)
         } else if let whole = try? container.decode(Int64.self) {
             self = .whole(whole)
+        } else if let large = try? container.decode(UInt64.self) {
+            self = .large(large)
         } else if let number = try? container.decode(Double.self) {
             self = .number(number)
         } else if let text = try? container.decode(String.self) {
@@ -46,6 +49,7 @@ enum JSONValue: Codable {
         case .null: try container.encodeNil()
         case .flag(let flag): try container.encode(flag)
         case .whole(let whole): try container.encode(whole)
+        case .large(let large): try container.encode(large)
         case .number(let number): try container.encode(number)
         case .text(let text): try container.encode(text)
         case .list(let list): try container.encode(list)

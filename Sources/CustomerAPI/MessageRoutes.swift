@@ -63,10 +63,11 @@ private struct MessageBody {
             throw APIError.invalid("content", "\"content\" must not be empty.")
         }
         metadata = try fields.optionalObject("metadata")
-        guard content.utf8.count + (metadata?.readableBytes ?? 0) <= ConversationStore.maxMessageBytes else {
+        let bytes = JSONText.literal(content).utf8.count + (metadata?.readableBytes ?? 0)
+        guard bytes <= ConversationStore.maxMessageBytes else {
             throw APIError.invalid(
                 "content",
-                "\"content\" and \"metadata\" must have at most \(ConversationStore.maxMessageBytes) bytes."
+                "\"content\" and \"metadata\" must have at most \(ConversationStore.maxMessageBytes) bytes of JSON."
             )
         }
         guard case .set(let id) = try fields.optionalText("clientMessageId") else {

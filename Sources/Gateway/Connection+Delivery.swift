@@ -31,7 +31,7 @@ extension Connection {
             appendsInFlight: appendsInFlight > 0
         )
         if action == .deliver { write(item) }
-        while let next = feed.next() { write(next) }
+        release(&feed)
         feeds[message.conversation] = feed
         if action == .read {
             read(message.conversation)
@@ -52,12 +52,24 @@ extension Connection {
             return open(message.conversation)
         }
         let action = feed.stored(message.seq, generation: message.generation)
-        while let next = feed.next() { write(next) }
+        release(&feed)
         feeds[message.conversation] = feed
         if action == .read {
             read(message.conversation)
         } else if feed.hasGap {
             hub.lookAfter(self)
+        }
+    }
+
+    /// Writes what waited for an own message, as far as there is room; the rest is read from the log.
+    private func release(_ feed: inout Feed) {
+        while let socket, socket.isWritable {
+            guard let next = feed.next() else { return }
+            write(next)
+        }
+        if feed.hasGap {
+            feed.fallBehind()
+            waitForSocket()
         }
     }
 
@@ -200,7 +212,7 @@ extension Connection {
             feeds[conversation]?.readingFailed()
             return waitForSocket()
         }
-        let position = feed.delivered
+        let position = feed.generation == 0 ? page.base : feed.delivered
         switch feed.received(page) {
         case .contiguous: break
         case .rewound(let last): sendReset(of: conversation, generation: feed.generation, from: last + 1)

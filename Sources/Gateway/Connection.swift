@@ -71,8 +71,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// Messages asked of the log at once.
     static let pageSize = 64
     /// Bytes that wait for a client that does not read; past it, the connection is closed with 4008. Messages stop at the
-    /// socket's high-water mark (128 KiB) and a page; the rest is for frames that are in no log.
-    static let maxBufferedBytes = 256 * 1024
+    /// socket's high-water mark (128 KiB) and a page, or one message; the rest is for frames that are in no log.
+    private var maxBufferedBytes: Int { max(256 * 1024, 192 * 1024 + hub.configuration.maxMessageBytes) }
     /// Conversations that one connection follows. Past it, those that are quiet are forgotten and found again with their
     /// next message; if none is, the connection is closed with 4008.
     static let maxFeeds = 10_000
@@ -182,7 +182,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// Writes a frame; the client is too slow if it finds no room.
     func send(_ frame: ByteBuffer) {
         guard let socket else { return }
-        if !socket.isWritable, socket.bufferedBytes + frame.readableBytes > Self.maxBufferedBytes {
+        if !socket.isWritable, socket.bufferedBytes + frame.readableBytes > maxBufferedBytes {
             return close(.tooSlow)
         }
         socket.send(text: frame)

@@ -21,6 +21,7 @@ extension Hub {
             tick()
             for connection in connections.values { connection.register() }
             closeRevoked(of: connections.values)
+        case .heard(let partition): heardAgain(partition)
         case .lost:
             noteReadiness()
             logger.warning("The mailbox's subscription was lost", metadata: ["mailbox": "\(mailbox)"])

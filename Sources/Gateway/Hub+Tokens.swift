@@ -23,12 +23,15 @@ extension Hub {
                     }
                 case .failure where areSuspect:
                     for connection in connections { connection.close(.revoked) }
-                case .failure:
-                    eventLoop.scheduleTask(in: Self.tokenCheckPause) { [self] in
-                        closeRevoked(of: connections.filter { $0.socket != nil })
-                    }
+                case .failure: checkTokensLater(of: connections)
                 }
             }
+        }
+    }
+
+    fileprivate func checkTokensLater(of connections: [Connection]) {
+        eventLoop.scheduleTask(in: Self.tokenCheckPause) { [self] in
+            closeRevoked(of: connections.filter { $0.socket != nil })
         }
     }
 }
@@ -45,12 +48,13 @@ extension Connection {
     fileprivate func tokenVanished() {
         guard token.expiresAt.milliseconds > Timestamp.now.milliseconds + 1000 else { return close(.expired) }
         hub.log.findLastRevocation(of: principal) { [self] result in
-            if case .success(let last) = result,
-                (last?.milliseconds ?? 0) + Self.maxClockDifference < begin.milliseconds
-            {
-                close(.unauthenticated)
-            } else {
-                close(.revoked)
+            switch result {
+            case .success(let last):
+                let isOld = (last?.milliseconds ?? 0) + Self.maxClockDifference < begin.milliseconds
+                close(isOld ? .unauthenticated : .revoked)
+            case .failure:
+                // 4004 is final: not on a guess.
+                hub.checkTokensLater(of: [self])
             }
         }
     }

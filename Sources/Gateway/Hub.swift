@@ -74,6 +74,8 @@ final class Hub: @unchecked Sendable {
 
     private var onReadiness: (Bool) -> Void = { _ in }
     private var wasReady = false
+    /// Partitions whose topics were confirmed again in this turn of the loop.
+    private var heard: Set<Partition> = []
 
     /// - Parameter onReadiness: told when this hub becomes ready to serve clients, and when it no longer is.
     func start(onReadiness: @escaping (Bool) -> Void) {
@@ -99,14 +101,31 @@ final class Hub: @unchecked Sendable {
     /// Tells Redis that this mailbox lives, and finds out whether it hears.
     func tick() {
         guard !configuration.disabledDefences.contains(.tick) else { return }
+        // In each partition whoever has the smallest number, by an order of chance.
+        let order = UInt64.random(in: .min ... .max)
         var witnesses = [UniqueID?](repeating: nil, count: Partition.count)
-        var seen = [Int](repeating: 0, count: Partition.count)
         for customer in customers.keys {
             let number = customer.partition.number
-            seen[number] += 1
-            if Int.random(in: 0..<seen[number]) == 0 { witnesses[number] = customer }
+            if let other = witnesses[number], other.low ^ order < customer.low ^ order { continue }
+            witnesses[number] = customer
         }
-        broker.tick { [self] in (witnesses[$0.number], agents.keys.randomElement()) }
+        let agent = agents.keys.randomElement()
+        broker.tick { (witnesses[$0.number], agent) }
+    }
+
+    /// Topics of one server of a Redis Cluster are confirmed again, one after the other in one turn of the loop.
+    func heardAgain(_ partition: Partition) {
+        if heard.isEmpty {
+            eventLoop.execute { [self] in
+                let partitions = heard
+                heard = []
+                noteReadiness()
+                // First of all, as after `.subscribed`.
+                tick()
+                for partition in partitions { handle(.gap(partition)) }
+            }
+        }
+        heard.insert(partition)
     }
 
     /// Not left to the next sweep: whatever failed meanwhile waits for this.

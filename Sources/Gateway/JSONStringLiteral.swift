@@ -12,7 +12,9 @@ package struct JSONStringLiteral {
         guard literal.readableBytesView.contains(UInt8(ascii: "\\")) else { return literal }
         return literal.withUnsafeReadableBytes { bytes in
             let contents = UnsafeRawBufferPointer(rebasing: bytes.dropFirst().dropLast())
-            return ByteBuffer(string: JSONText.literal(JSONStringLiteral(contents: contents).string))
+            let text = JSONStringLiteral(contents: contents).string
+            // What is no text, such as half a surrogate, stays as it is: it must not become the same as another.
+            return text.unicodeScalars.contains("\u{fffd}") ? literal : ByteBuffer(string: JSONText.literal(text))
         }
     }
 

@@ -206,6 +206,8 @@ extension RedisNodeConnection: RedisLinkOwner {
             )
         }
         if let command = entry.scriptCommand, reply.isNoScript {
+            // The WAIT behind it covered nothing.
+            if command.mustBeReplicated { replication?.noteSent() }
             return enqueue(command, inFull: true, entry.completion)
         }
         let result = reply.result()

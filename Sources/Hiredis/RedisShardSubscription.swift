@@ -63,6 +63,7 @@ final class RedisShardSubscription: @unchecked Sendable {
 
     func subscribe(to topic: Int) {
         guard wanted.insert(topic).inserted, link.isOpen else { return }
+        if confirmed.isEmpty { awaitConfirmation() }
         write(RedisCommand("SSUBSCRIBE", topics[topic]))
     }
 
@@ -78,6 +79,12 @@ final class RedisShardSubscription: @unchecked Sendable {
             return link.drop(RedisError(.unavailable, "There is no memory to subscribe.", mayHaveRun: false))
         }
         link.write(buffer)
+    }
+
+    private func awaitConfirmation() {
+        confirmation?.cancel()
+        let timeout = TimeAmount(configuration.connectTimeout)
+        confirmation = link.eventLoop.scheduleTask(in: timeout) { self.expectConfirmed() }
     }
 
     private func expectConfirmed() {
@@ -104,9 +111,7 @@ extension RedisShardSubscription: RedisLinkOwner {
         moved.removeAll()
         let interval = TimeAmount(configuration.subscriptionPingInterval)
         heartbeat = link.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.beat() }
-        confirmation = link.eventLoop.scheduleTask(in: TimeAmount(configuration.connectTimeout)) {
-            self.expectConfirmed()
-        }
+        awaitConfirmation()
         // One command each: Redis refuses one for topics of several slots.
         for topic in wanted.sorted() { write(RedisCommand("SSUBSCRIBE", topics[topic])) }
     }

@@ -20,6 +20,8 @@ package final class Broker {
         case gap(Partition)
         /// All topics are subscribed; what was published before is lost.
         case subscribed
+        /// This partition's topic is, while others are not; as above.
+        case heard(Partition)
         case lost
     }
 
@@ -32,8 +34,10 @@ package final class Broker {
     private var subscription: RedisSubscription?
     /// By partition: the count of the last publication or tick.
     private var counts = Array(repeating: 0, count: Partition.count)
-    /// By partition: ticks that Redis took and that have not come back; -1 for one that came before Redis's reply to it.
-    private var missingTicks = Array(repeating: 0, count: Partition.count)
+    /// By partition: how many ticks were sent; the last that came back; those after it that Redis took.
+    private var sentTicks = Array(repeating: 0, count: Partition.count)
+    private var lastTickBack = Array(repeating: 0, count: Partition.count)
+    private var missingTicks = [[Int]](repeating: [], count: Partition.count)
     /// By partition: whether Redis knew this mailbox at the last tick.
     private var isKnown = Array(repeating: false, count: Partition.count)
     /// Counts what arrived, and what had when Redis last answered a tick.
@@ -83,8 +87,8 @@ package final class Broker {
             logger: logger,
             onMessage: { [weak self] topic, payload in self?.received(payload, in: topic) },
             onTopic: { [weak self] topic in
-                self?.missingTicks[topic] = 0
-                self?.onEvent(.gap(Partition(topic)))
+                self?.forgetTicks(topic)
+                self?.onEvent(.heard(Partition(topic)))
             },
             onChange: { [weak self] state in
                 guard let self else { return }
@@ -100,7 +104,8 @@ package final class Broker {
     }
 
     package func close() -> EventLoopFuture<Void> {
-        subscription?.close() ?? redis.eventLoop.makeSucceededVoidFuture()
+        defer { subscription = nil }
+        return subscription?.close() ?? redis.eventLoop.makeSucceededVoidFuture()
     }
 
     /// Whether whatever part of Redis takes commands is heard as well, and there is one.
@@ -111,7 +116,13 @@ package final class Broker {
     }
 
     private func forgetTicks() {
-        for index in missingTicks.indices { missingTicks[index] = 0 }
+        for index in missingTicks.indices { forgetTicks(index) }
+    }
+
+    /// Those under way may come back or not.
+    private func forgetTicks(_ topic: Int) {
+        missingTicks[topic].removeAll()
+        lastTickBack[topic] = sentTicks[topic]
     }
 
     private func received(_ payload: ByteBuffer, in topic: Int) {
@@ -122,8 +133,9 @@ package final class Broker {
         }
         let last = counts[topic]
         counts[topic] = count
-        if case .tick = item {
-            missingTicks[topic] = missingTicks[topic] > 0 ? 0 : -1
+        if case .tick(let number) = item {
+            lastTickBack[topic] = max(lastTickBack[topic], number)
+            missingTicks[topic].removeAll { $0 <= number }
             if count != last { onEvent(.gap(Partition(topic))) }
         } else {
             if let item { onEvent(.publication(item)) }
@@ -150,10 +162,13 @@ package final class Broker {
             let witness = witnesses(partition)
             command.append(witness.customer?.description ?? "")
             command.append(witness.agent?.description ?? "")
+            sentTicks[partition.number] += 1
+            let number = sentTicks[partition.number]
+            command.append(number)
             redis.send(command) { [weak self] result in
                 // Redis away is the command connection's matter, and no sign of deafness.
                 guard let self, case .success(let reply) = result else { return }
-                missingTicks[partition.number] += 1
+                if number > lastTickBack[partition.number] { missingTicks[partition.number].append(number) }
                 heardAtAnswer = heard
                 let knew = reply == .integer(1)
                 if !knew, isKnown[partition.number] { onEvent(.gap(partition)) }
@@ -167,9 +182,11 @@ package final class Broker {
 
     /// Replaces the subscription if it is deaf.
     private func judge(_ subscription: RedisSubscription, due: NIODeadline) {
-        guard subscription === self.subscription, due + .milliseconds(300) > .now() else { return }
-        let isSilent = heard == heardAtAnswer && missingTicks.count { $0 > 0 } >= Self.maxLostTicks
-        guard isSilent || missingTicks.contains(where: { $0 >= Self.maxMissingTicks }) else { return }
+        guard subscription === self.subscription else { return }
+        // A loop that is late has not listened.
+        let isLate = due + .milliseconds(300) < .now()
+        let isSilent = heard == heardAtAnswer && missingTicks.count { !$0.isEmpty } >= Self.maxLostTicks
+        guard isSilent && !isLate || missingTicks.contains(where: { $0.count >= Self.maxMissingTicks }) else { return }
         logger.warning("The subscription is deaf and is replaced", metadata: ["mailbox": "\(mailbox)"])
         forgetTicks()
         subscription.close().whenComplete { _ in }

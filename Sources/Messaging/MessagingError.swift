@@ -63,7 +63,8 @@ package struct MessagingError: Error, Sendable {
     init(notReplicated cause: RedisError?) {
         self.init(
             .storeUnavailable,
-            "This is done, but no replica of the store has confirmed it, so a failover could undo it. Please repeat it.",
+            "This is done, but no replica of the store has confirmed it, so a failover could undo it. Please repeat it; a "
+                + "message only with the same clientMessageId, or it comes twice.",
             retryAfter: .seconds(1),
             cause: cause
         )

@@ -144,7 +144,8 @@ struct BrokerTests {
             }
             #expect(try fixture.server.command("HGET", Keyspace.routes(customerID), "dead.0") == "1:0")
             _ = try fixture.server.command("HSET", "\(prefix)leases", "dead.0", "1")
-            try await living.tick()
+            // A mailbox that is new buries nobody.
+            for _ in 0..<2 { try await living.tick() }
             let others = await living.next {
                 $0.presence == .presence(of: customerID, isAgent: false, isOnline: false, target: agentID)
             }
@@ -174,9 +175,9 @@ struct BrokerTests {
                     "1"
                 )
             }
-            for broker in [first, second, first] { try await broker.tick() }
-            // What came after all that: Redis has run it.
-            _ = await second.next(isGap(in: customerID.partition))
+            for broker in [first, first, second, first] { try await broker.tick() }
+            // Answered after all that, as it comes by the same connection.
+            _ = try await fixture.redis.send(RedisCommand("PING"))
             #expect(try fixture.server.command("HGET", Keyspace.routes(customerID), "second.0") == "1:0")
             for broker in [first, second] { try await broker.close() }
         }

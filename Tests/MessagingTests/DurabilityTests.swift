@@ -88,6 +88,39 @@ struct DurabilityTests {
         }
     }
 
+    @Test("An id that was remembered in the former way is answered as well, by what the log has")
+    func formerWay() async throws {
+        try await LogFixture.run { fixture in
+            let customerID = try await fixture.makeCustomer()
+            let customer = Principal.customer(id: customerID, channel: .web)
+            let first = try await fixture.append("a", from: customer, clientMessageID: "m-1")
+            // 16 bytes of the conversation's id and the seq in decimal.
+            let script = """
+                for _, key in ipairs(redis.call('KEYS', '*:sent:*')) do
+                    redis.call('SET', key, string.sub(redis.call('GET', key), 1, 16) .. '1', 'KEEPTTL')
+                end
+                """
+            _ = try fixture.server.command("EVAL", script, "0")
+            let again = try await fixture.append("a", from: customer, clientMessageID: "m-1")
+            #expect(again.isDuplicate)
+            #expect(again.id == first.id)
+            #expect(again.seq == 1)
+            #expect(again.at == first.at)
+        }
+    }
+
+    @Test("After SCRIPT FLUSH a message is acknowledged although nothing follows it")
+    func scriptFlushed() async throws {
+        try await LogFixture.run(replicas: 1) { fixture in
+            try await withReplica(of: fixture.server) { _ in
+                let customer = Principal.customer(id: try await fixture.makeCustomer(), channel: .web)
+                _ = try await fixture.append("a", from: customer)
+                _ = try fixture.server.command("SCRIPT", "FLUSH")
+                #expect(try await fixture.append("b", from: customer).seq == 2)
+            }
+        }
+    }
+
     private func withReplica(of primary: RedisServer, _ body: (RedisServer) async throws -> Void) async throws {
         _ = try primary.command("CONFIG", "SET", "repl-diskless-sync-delay", "0")
         try await withRedis(extra: ["--replicaof", "127.0.0.1 \(primary.port)"]) { replica in

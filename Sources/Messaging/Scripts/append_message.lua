@@ -36,13 +36,29 @@ if digest ~= '' then
     local key = prefix .. 'sent:' .. digest
     local sent = redis.call('GET', key)
     if sent then
-        local conversation, id = unpack_id(sent, 1), unpack_id(sent, 17)
-        local seq, at_high, at_low = struct.unpack('>I4I2I4', sent, 33)
-        local generation = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'generation')
-        -- Written once more, with the time it has: the first time may have come to no replica, and who waits for one now
-        -- needs a write to wait for.
-        redis.call('PEXPIRE', key, math.max(1, redis.call('PTTL', key)))
-        return {'duplicate', conversation, seq, tonumber(generation), at_high * 4294967296 + at_low, id}
+        local conversation = unpack_id(sent, 1)
+        local seq, at, id
+        if #sent == 42 then
+            local at_high, at_low
+            id = unpack_id(sent, 17)
+            seq, at_high, at_low = struct.unpack('>I4I2I4', sent, 33)
+            at = at_high * 4294967296 + at_low
+        else
+            -- As it was written before it held id and time: the seq in decimal; the rest is in the log, or gone.
+            seq = tonumber(string.sub(sent, 17))
+            local entry = redis.call('XRANGE', prefix .. 'log:' .. conversation, seq, seq)[1]
+            if entry then
+                id, at = string.match(entry[2][2], '^(%S+) %S+ %S+ (%d+)')
+            end
+        end
+        if id then
+            local generation = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'generation')
+            -- Written once more, with the time it has left: the first time may have come to no replica, and who waits for
+            -- one now needs a write to wait for.
+            local left = redis.call('PTTL', key)
+            redis.call('PEXPIRE', key, left > 0 and left or remember_ms)
+            return {'duplicate', conversation, seq, tonumber(generation), tonumber(at), id}
+        end
     end
 end
 

@@ -3,22 +3,30 @@
 --
 -- KEYS[1]  prefix of the partition
 -- ARGV     mailbox, lease in ms, most customers to take away at once from a dead mailbox, a customer and an agent who must
---          have a route to the mailbox, each may be empty
+--          have a route to the mailbox, each may be empty; the number of the tick, which comes back with it
 -- Reply    1, or 0 if the mailbox had no lease or one of the two has no route: it is new, or its routes got lost
 local prefix = KEYS[1]
 local mailbox, lease, most = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local customer, agent = ARGV[4], ARGV[5]
+local customer, agent, number = ARGV[4], ARGV[5], ARGV[6]
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends = redis.call('HGET', prefix .. 'leases', mailbox)
 redis.call('HSET', prefix .. 'leases', mailbox, string.format('%.0f', now + lease))
-publish_into(prefix, mailbox, 'k ' .. (redis.call('HGET', prefix .. 'mailbox', mailbox) or '0'))
+publish_into(prefix, mailbox, 'k ' .. (redis.call('HGET', prefix .. 'mailbox', mailbox) or '0') .. ' ' .. number)
 
--- Who was late itself, because Redis was away or took no writes, does not call others dead for the same reason: they have
--- until its next tick.
+-- Who was late itself, because Redis was away or took no writes, or is new, does not call others dead: they may be late for
+-- the same reason, and have the time of a lease to show that they live.
 local was_late = ends and tonumber(ends) < now
-local leases = was_late and {} or redis.call('HGETALL', prefix .. 'leases')
+local leases = redis.call('HGETALL', prefix .. 'leases')
+if was_late or not ends then
+    for i = 1, #leases, 2 do
+        if was_late and tonumber(leases[i + 1]) < now then
+            redis.call('HSET', prefix .. 'leases', leases[i], string.format('%.0f', now + lease))
+        end
+    end
+    leases = {}
+end
 for i = 1, #leases, 2 do
     local dead = leases[i]
     if tonumber(leases[i + 1]) < now and dead ~= mailbox then
