@@ -52,10 +52,14 @@ private func buildRouter(configuration: Configuration, redis: RedisClient, agent
     let open = router.group("api/v1")
     CustomerTokenRoutes(tokens: tokens, bodies: bodies).add(to: open)
     AgentLoginRoute(agents: agents, tokens: tokens, passwords: passwords, bodies: bodies).add(to: open)
+    let conversations = ConversationStore(redis: redis)
+    let messages = MessageRoutes(conversations: conversations, bodies: bodies, limits: configuration.limits)
+    messages.add(toAll: open, tokens: tokens)
 
     let forAgents = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
     CustomerRoutes(customers: CustomerStore(redis: redis), tokens: tokens, bodies: bodies).add(to: forAgents)
-    ConversationRoutes(conversations: ConversationStore(redis: redis)).add(to: forAgents)
+    ConversationRoutes(conversations: conversations).add(to: forAgents)
+    messages.add(toAgents: forAgents)
     AgentSessionRoutes(agents: agents, tokens: tokens).add(to: forAgents)
 
     let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))

@@ -1,6 +1,7 @@
 package import Configuration
 package import Hiredis
 package import Logging
+package import Messaging
 
 /// Everything that can be set, read once at start from environment variables.
 ///
@@ -10,6 +11,8 @@ package import Logging
 /// - `TOKEN_TTL` (seconds, 60 to 2592000, default 86400).
 /// - `MAX_BODY_BYTES` (bytes, 1024 to 16777216, default 65536).
 /// - `COMMAND_TIMEOUT_MS` (milliseconds, 10 to 60000, default 2000).
+/// - `DURABILITY` (`single` or `replicated`, default `single`).
+/// - `CONVERSATION_LOG_LIMIT`, `MAX_CONVERSATIONS_PER_CUSTOMER` (as the gateways', default 100000 and 200).
 /// - `LOG_LEVEL` (default `info`).
 /// - `ADMIN_LOGIN`, `ADMIN_PASSWORD` (no default; the second is secret): the first admin.
 package struct Configuration: Sendable {
@@ -20,6 +23,8 @@ package struct Configuration: Sendable {
     package var tokenLifetime = Duration.seconds(86_400)
     /// The longest request body. A longer one is refused with 413 and read to its end, so that the connection stays usable.
     package var maxBodyBytes = 65_536
+    /// Of messages that come by REST.
+    package var limits = MessageLog.Limits(log: 100_000, conversationsPerCustomer: 200)
     package var logLevel = Logger.Level.info
     /// Created at start if there is no agent at all.
     package var firstAdmin: FirstAdmin?
@@ -48,6 +53,16 @@ package struct Configuration: Sendable {
         }
         redis.clientName = "customer-api"
         redis.commandTimeout = .milliseconds(try values.integer(.commandTimeout, in: 10...60_000))
+        guard ["single", "replicated"].contains(values.text(.durability)) else {
+            throw ConfigurationError(
+                "DURABILITY is \"\(values.text(.durability))\"; it must be \(Setting.durability.type)."
+            )
+        }
+        redis.replicas = values.text(.durability) == "replicated" ? 1 : 0
+        limits = MessageLog.Limits(
+            log: try values.integer(.conversationLogLimit, in: 100...10_000_000),
+            conversationsPerCustomer: try values.integer(.maxConversations, in: 1...100_000)
+        )
         host = values.text(.host)
         port = try values.integer(.port, in: 0...65_535)
         tokenLifetime = .seconds(try values.integer(.tokenLifetime, in: 60...2_592_000))

@@ -68,6 +68,16 @@ struct JSONFields {
         try value(field, as: Bool.self, "true or false")
     }
 
+    /// An object of any fields, as JSON text.
+    func optionalObject(_ field: String) throws -> ByteBuffer? {
+        let expected = "an object"
+        guard case .set(let value) = try value(field, as: JSONValue.self, expected) else { return nil }
+        guard case .object = value else { throw APIError.wrongType(field, expected: expected) }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return ByteBuffer(bytes: try encoder.encode(value))
+    }
+
     private func value<Value: Decodable>(
         _ field: String,
         as type: Value.Type,
@@ -78,6 +88,8 @@ struct JSONFields {
         do {
             if try container.decodeNil(forKey: key) { return .clear }
             return .set(try container.decode(type, forKey: key))
+        } catch let error as APIError {
+            throw error
         } catch {
             throw APIError.wrongType(field, expected: expected)
         }

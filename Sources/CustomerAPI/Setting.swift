@@ -28,6 +28,12 @@ package struct Setting: Sendable {
         meaning: "The Redis that holds everything.",
         isSecret: true
     )
+    static let durability = Setting(
+        name: "DURABILITY",
+        type: "a word, single or replicated",
+        defaultValue: "single",
+        meaning: "With replicated a change is answered as done only once a replica of Redis has it too."
+    )
     static let tokenLifetime = Setting(
         name: "TOKEN_TTL",
         type: "an integer from 60 to 2592000 (seconds)",
@@ -45,6 +51,18 @@ package struct Setting: Sendable {
         type: "an integer from 10 to 60000 (milliseconds)",
         defaultValue: "2000",
         meaning: "How long a Redis command may take; then the request is answered with 503."
+    )
+    static let conversationLogLimit = Setting(
+        name: "CONVERSATION_LOG_LIMIT",
+        type: "an integer from 100 to 10000000",
+        defaultValue: "100000",
+        meaning: "Messages kept of a conversation; the same as the gateways'."
+    )
+    static let maxConversations = Setting(
+        name: "MAX_CONVERSATIONS_PER_CUSTOMER",
+        type: "an integer from 1 to 100000",
+        defaultValue: "200",
+        meaning: "Conversations a customer may open; past it, 409. The same as the gateways'."
     )
     static let logLevel = Setting(
         name: "LOG_LEVEL",
@@ -67,7 +85,8 @@ package struct Setting: Sendable {
     )
 
     package static let all = [
-        host, port, redisURL, tokenLifetime, maxBodyBytes, commandTimeout, logLevel, adminLogin, adminPassword,
+        host, port, redisURL, durability, tokenLifetime, maxBodyBytes, commandTimeout, conversationLogLimit,
+        maxConversations, logLevel, adminLogin, adminPassword,
     ]
 
     /// For `--help`: a paragraph for each.

@@ -1,11 +1,12 @@
 import Synchronization
 
-/// Whether another WebSocket is let in: not while this gateway drains, and not past a number of them.
+/// Whether another WebSocket is let in: not once this gateway is retired or drains, and not past a number of them.
 ///
 /// Shared by all event loops; a `Mutex` guards it.
 package final class Admission: Sendable {
     private struct State {
         var connections = 0
+        var isRetired = false
         var isDraining = false
     }
 
@@ -18,7 +19,7 @@ package final class Admission: Sendable {
     /// - Returns: `nil`, or why it may not come in; it is not counted then.
     package func enter() -> HTTPRefusal? {
         state.withLock { state in
-            guard !state.isDraining else { return .draining }
+            guard !state.isDraining, !state.isRetired else { return .draining }
             guard state.connections < maxConnections else { return .overloaded }
             state.connections += 1
             return nil
@@ -29,6 +30,12 @@ package final class Admission: Sendable {
 
     /// From now on nobody comes in.
     package func drain() { state.withLock { $0.isDraining = true } }
+
+    /// From now on nobody comes in, and those who are here stay until this gateway drains: it is about to be replaced, and
+    /// whoever would come now would have to move twice.
+    package func retire() { state.withLock { $0.isRetired = true } }
+
+    package var isRetired: Bool { state.withLock { $0.isRetired } }
 
     package var isDraining: Bool { state.withLock { $0.isDraining } }
 

@@ -1,3 +1,4 @@
+import Dispatch
 import Glibc
 import Hiredis
 package import Logging
@@ -14,6 +15,9 @@ package struct GatewayApp {
     private let logger: Logger
     private let group: MultiThreadedEventLoopGroup
     private let services: ServiceGroup
+    private let listener: Listener
+    /// SIGUSR1, unless signals are the caller's.
+    private let retirement: Retirement?
 
     /// - Parameter onListening: told the address, which with port 0 nobody knows before.
     /// - Throws: ``RedisError`` for a `REDIS_URL` that is none.
@@ -58,7 +62,7 @@ package struct GatewayApp {
             makeDelegate: { token, dialect, eventLoop in
                 hubs.makeConnection(token: token, dialect: dialect, eventLoop: eventLoop)
             },
-            isReady: { redis.isReady && hubs.isReady },
+            isReady: { hubs.isReady },
             onListening: onListening
         )
 
@@ -73,7 +77,12 @@ package struct GatewayApp {
         self.logger = logger
         self.group = group
         services = ServiceGroup(configuration: settings)
+        self.listener = listener
+        retirement = signals ? Retirement(of: listener, logger) : nil
     }
+
+    /// What SIGUSR1 does: nobody comes in any more, and nobody is sent away.
+    package func retire() { listener.admission.retire() }
 
     /// Runs until a signal, or ``stop()``, and returns when all connections are gone.
     package func run() async throws {
@@ -102,6 +111,25 @@ package struct GatewayApp {
                 metadata: ["files": "\(limit.rlim_max)", "connections": "\(configuration.maxConnections)"]
             )
         }
+    }
+}
+
+/// SIGUSR1: from then on a listener takes nobody new.
+// @unchecked: a dispatch source may be used from any thread.
+private final class Retirement: @unchecked Sendable {
+    private let source: any DispatchSourceSignal
+
+    init(of listener: Listener, _ logger: Logger) {
+        signal(SIGUSR1, SIG_IGN)
+        source = DispatchSource.makeSignalSource(signal: SIGUSR1, queue: .global())
+        source.setEventHandler {
+            listener.admission.retire()
+            logger.info(
+                "Retired: taking no more connections, keeping those that are here.",
+                metadata: ["connections": "\(listener.admission.connections)"]
+            )
+        }
+        source.resume()
     }
 }
 

@@ -23,7 +23,7 @@ package enum CloseCode: UInt16, CaseIterable, Sendable {
     case internalError = 1011
     /// A limit of this gateway is reached.
     case overloaded = 1013
-    /// The token stands for nobody any more.
+    /// The token stands for nobody any more: nobody ended it, Redis has lost it.
     case unauthenticated = 4001
     /// The principal may not be here. Final.
     case forbidden = 4003

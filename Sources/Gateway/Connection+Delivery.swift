@@ -31,7 +31,7 @@ extension Connection {
             appendsInFlight: appendsInFlight > 0
         )
         if action == .deliver { write(item) }
-        while let next = feed.next() { write(next) }
+        release(&feed)
         feeds[message.conversation] = feed
         if action == .read {
             read(message.conversation)
@@ -52,7 +52,7 @@ extension Connection {
             return open(message.conversation)
         }
         let action = feed.stored(message.seq, generation: message.generation)
-        while let next = feed.next() { write(next) }
+        release(&feed)
         feeds[message.conversation] = feed
         if action == .read {
             read(message.conversation)
@@ -61,9 +61,21 @@ extension Connection {
         }
     }
 
+    /// Writes what waited for an own message, as far as there is room; the rest is read from the log.
+    private func release(_ feed: inout Feed) {
+        while let socket, socket.isWritable {
+            guard let next = feed.next() else { return }
+            write(next)
+        }
+        if feed.hasGap {
+            feed.fallBehind()
+            waitForSocket()
+        }
+    }
+
     /// Registers again if that failed, and reads the log where something is still missing.
     func repair() {
-        if needsRegistration, registering == 0 { register() }
+        registerAgain()
         readQueued()
         for (conversation, feed) in feeds where feed.hasGap || feed.state == .behind { read(conversation) }
     }
@@ -72,7 +84,7 @@ extension Connection {
         let message = item.message
         // The guide's clients show every frame as a reply, so nothing of their own comes back to them.
         if dialect == .guide, message.sender == principal.id { return }
-        socket?.send(text: item.frame(in: dialect))
+        send(item.frame(in: dialect))
         if dialect == .guide {
             unconfirmed.insert(message.conversation)
             hub.confirmSoon(self)
@@ -197,18 +209,28 @@ extension Connection {
         if toRead?.isEmpty == true { toRead = nil }
     }
 
-    /// Something has to wait until the client has read; if that takes too long, the hub ends the connection.
-    func waitForSocket() {
-        if blockedSince == nil { blockedSince = .now() }
-        hub.lookAfter(self)
-    }
-
     private func received(_ page: LogPage, of conversation: UniqueID) {
         guard var feed = feeds[conversation] else { return }
+        // Pages of several conversations may be under way: the client has to take one before the next is kept for it.
+        guard socket?.isWritable == true else {
+            feeds[conversation]?.readingFailed()
+            return waitForSocket()
+        }
+        let position = feed.generation == 0 ? page.base : feed.delivered
         switch feed.received(page) {
         case .contiguous: break
         case .rewound(let last): sendReset(of: conversation, generation: feed.generation, from: last + 1)
-        case .hole(let first): sendReset(of: conversation, generation: feed.generation, from: first)
+        case .hole(let first):
+            if feed.delivered > position {
+                hub.logger.warning(
+                    "Messages left the log before they were delivered",
+                    metadata: [
+                        "conversation.id": "\(conversation)", "connection.id": "\(origin)",
+                        "messages": "\(first - position - 1)",
+                    ]
+                )
+            }
+            sendReset(of: conversation, generation: feed.generation, from: first)
         }
         for message in page.messages {
             if feed.take(message, isOwn: message.origin == originBytes) { write(EncodedMessage(message)) }

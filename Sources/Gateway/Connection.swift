@@ -10,6 +10,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     let number: Int
     let token: AuthenticatedToken
     let dialect: Dialect
+    let begin = Timestamp.now
     /// `MAILBOX:NUMBER`: what this connection's messages bear as their origin.
     let origin: String
     let originBytes: ByteBuffer
@@ -19,10 +20,13 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// Conversations in which something arrived before this connection knew where it stands.
     var early: Set<UniqueID> = []
     var isRegistered = false
+    /// The partitions, as the bits of their numbers, in which has to be written (again) that this connection is here; and
+    /// those in which that failed.
+    private var unregistered: UInt64 = 0
+    private var failed: UInt64 = 0
     /// Partitions whose answer to the registration is awaited, and the rows so far.
-    var registering = 0
+    private var registering = 0
     private var rows: [ConversationPosition] = []
-    var needsRegistration = false
     /// Pages of the log that are under way, and those asked for so far.
     var pagesInFlight = 0
     var lastPage = 0
@@ -42,7 +46,11 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// The second since 1970 in whose sweep the token ends.
     var expirySecond = 0
     /// Since when something waits that the socket can't take.
-    var blockedSince: NIODeadline?
+    private var blockedSince: NIODeadline?
+    /// Whether it is timed how long that lasts.
+    private var isTimed = false
+    /// Requests whose answers found no room, to be made again.
+    private var postponed: [() -> Void] = []
     /// Whether anything came from the client since the last heartbeat.
     private var wasHeard = true
     var isClosing = false
@@ -62,6 +70,9 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     static let maxWelcomed = 200
     /// Messages asked of the log at once.
     static let pageSize = 64
+    /// Bytes that wait for a client that does not read; past it, the connection is closed with 4008. Messages stop at the
+    /// socket's high-water mark (128 KiB) and a page, or one message; the rest is for frames that are in no log.
+    private var maxBufferedBytes: Int { max(256 * 1024, 192 * 1024 + hub.configuration.maxMessageBytes) }
     /// Conversations that one connection follows. Past it, those that are quiet are forgotten and found again with their
     /// next message; if none is, the connection is closed with 4008.
     static let maxFeeds = 10_000
@@ -76,6 +87,9 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     }
 
     var principal: Principal { token.principal }
+
+    /// Where it is written that this connection is here.
+    var partitions: [Partition] { principal.isAgent ? Partition.all : [principal.id.partition] }
 
     // MARK: The socket
 
@@ -141,6 +155,9 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
             return waitForSocket()
         }
         blockedSince = nil
+        let again = postponed
+        postponed = []
+        for request in again { request() }
         takeMore()
         for (conversation, feed) in feeds where feed.state == .behind { read(conversation) }
     }
@@ -152,6 +169,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         let unhandled = isClosing ? [] : waiting
         waiting = []
         socket = nil
+        postponed = []
         isClosing = true
         for text in unhandled { handle(text) }
         for (conversation, feed) in feeds where feed.acknowledged > feed.persisted {
@@ -161,7 +179,45 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         hub.remove(self)
     }
 
-    func send(_ frame: ByteBuffer) { socket?.send(text: frame) }
+    /// Writes a frame; the client is too slow if it finds no room.
+    func send(_ frame: ByteBuffer) {
+        guard let socket else { return }
+        if !socket.isWritable, socket.bufferedBytes + frame.readableBytes > maxBufferedBytes {
+            return close(.tooSlow)
+        }
+        socket.send(text: frame)
+    }
+
+    /// Writes what is worth nothing later: a client that does not read at the moment is not told.
+    func sendIfWritable(_ frame: ByteBuffer) {
+        if socket?.isWritable == true { socket?.send(text: frame) }
+    }
+
+    /// Something has to wait until the client has read. If that takes too long, the connection is closed.
+    func waitForSocket() {
+        guard blockedSince == nil else { return }
+        blockedSince = .now()
+        if !isTimed { timeBlockage(since: .now()) }
+    }
+
+    private func timeBlockage(since begin: NIODeadline) {
+        isTimed = true
+        let limit = TimeAmount.seconds(Int64(hub.configuration.slowReaderSeconds))
+        hub.eventLoop.assumeIsolated().scheduleTask(deadline: begin + limit) { [weak self] in
+            guard let self else { return }
+            isTimed = false
+            // It may have read meanwhile, and stopped again.
+            guard socket != nil, !isClosing, let since = blockedSince else { return }
+            guard !hub.configuration.lacks(.slowReader) else { return }
+            if since + limit <= .now() { close(.tooSlow) } else { timeBlockage(since: since) }
+        }
+    }
+
+    /// Makes a request once more when the client has read: its answer found no room.
+    func postpone(_ request: @escaping () -> Void) {
+        postponed.append(request)
+        waitForSocket()
+    }
 
     func close(_ code: CloseCode, reason: String? = nil) {
         guard !isClosing else { return }
@@ -191,39 +247,50 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     // MARK: Where it stands
 
     /// Writes that this connection is here, and asks where its conversations stand. Again after publications were lost.
+    /// Partitions that can't be reached do not hold up the others: they follow when they can.
+    ///
+    /// - Parameter partition: `nil`: all.
     func register(_ partition: Partition? = nil) {
         guard socket != nil else { return }
-        guard registering == 0 else {
-            needsRegistration = true
-            return hub.lookAfter(self)
-        }
-        // Of a registration that failed, nobody knows in which partitions.
-        let partition = needsRegistration || !isRegistered ? nil : partition
-        needsRegistration = false
+        for partition in partition.map({ [$0] }) ?? partitions { unregistered |= partition.bit }
+        registerAgain()
+    }
+
+    /// Registers where it has to be; later, if it is under way.
+    func registerAgain() {
+        guard registering == 0, unregistered != 0 else { return }
+        let due = partitions.filter { unregistered & $0.bit != 0 }
+        unregistered = 0
+        failed = 0
         rows = []
-        switch principal {
-        case .customer: registering = 1
-        case .agent: registering = partition == nil ? Partition.count : 1
-        }
-        hub.register(self, in: partition) { [weak self] result in
+        registering = due.count
+        hub.register(self, in: due) { [weak self] partition, result in
             guard let self, self.socket != nil else { return }
             registering -= 1
             switch result {
             case .success(let some): rows += some
-            case .failure: needsRegistration = true
+            case .failure: failed |= partition.bit
             }
-            if registering == 0 { registered() }
+            if registering == 0 { registered(of: due.count) }
         }
     }
 
-    private func registered() {
-        if needsRegistration {
-            hub.lookAfter(self)
-            if !isRegistered { return }
+    private func registered(of count: Int) {
+        let failed = failed
+        let rows = rows
+        self.rows = []
+        // What was asked for meanwhile is due now; what failed has to wait.
+        defer {
+            registerAgain()
+            if failed != 0 {
+                unregistered |= failed
+                hub.lookAfter(self)
+            }
         }
+        guard failed.nonzeroBitCount < count else { return }
         if !isRegistered {
             isRegistered = true
-            if dialect == .full { sendWelcome() }
+            if dialect == .full { sendWelcome(rows) }
         }
         for row in rows {
             if var feed = feeds[row.conversation] {
@@ -238,7 +305,6 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
             }
             read(row.conversation)
         }
-        rows = []
         for conversation in early {
             if feeds[conversation] == nil { follow(conversation, .unknown) }
             feeds[conversation]?.fallBehind()
@@ -247,7 +313,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         early = []
     }
 
-    private func sendWelcome() {
+    private func sendWelcome(_ rows: [ConversationPosition]) {
         socket?.send(
             text: ServerMessage.welcome(
                 connectionID: origin,
@@ -296,6 +362,10 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     func unfollow(_ conversation: UniqueID) {
         if feeds[conversation]?.state == .live { feeds[conversation] = nil }
     }
+}
+
+extension Partition {
+    fileprivate var bit: UInt64 { 1 << UInt64(number) }
 }
 
 extension Principal {

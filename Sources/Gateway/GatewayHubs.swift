@@ -13,8 +13,8 @@ package final class GatewayHubs: Service {
     private let state = NIOLockedValueBox(State())
 
     private struct State {
-        /// Which hubs' mailboxes are subscribed.
-        var subscribed: Set<String> = []
+        /// The mailboxes of the hubs that are ready.
+        var ready: Set<String> = []
         var isDraining = false
     }
 
@@ -42,9 +42,10 @@ package final class GatewayHubs: Service {
         }
     }
 
-    /// Whether all mailboxes are subscribed and nothing drains. Any thread.
+    /// Whether Redis takes commands, what is published is heard, and nothing drains. On a Redis Cluster some of it is enough:
+    /// while one server is away, the customers of the others are served. Any thread.
     package var isReady: Bool {
-        state.withLockedValue { $0.subscribed.count == hubs.count && !$0.isDraining }
+        state.withLockedValue { $0.ready.count == hubs.count && !$0.isDraining }
     }
 
     /// What stands behind a new WebSocket of `eventLoop`. Must be called there.
@@ -64,9 +65,9 @@ package final class GatewayHubs: Service {
     package func run() async throws {
         for hub in hubs {
             hub.eventLoop.execute {
-                hub.start { isSubscribed in
+                hub.start { isReady in
                     self.state.withLockedValue {
-                        if isSubscribed { $0.subscribed.insert(hub.mailbox) } else { $0.subscribed.remove(hub.mailbox) }
+                        if isReady { $0.ready.insert(hub.mailbox) } else { $0.ready.remove(hub.mailbox) }
                     }
                 }
             }

@@ -15,11 +15,15 @@ extension Hub {
             closeRevoked(of: connections.values.filter { $0.tokenPartition == partition })
         case .subscribed:
             logger.info("The mailbox is subscribed", metadata: ["mailbox": "\(mailbox)"])
-            onSubscribed(true)
+            noteReadiness()
+            // First of all: a mailbox whose lease ran out meanwhile would be taken for dead by the others, with the routes
+            // that come back now.
+            tick()
             if !configuration.lacks(.registration) { for connection in connections.values { connection.register() } }
             closeRevoked(of: connections.values)
+        case .heard(let partition): heardAgain(partition)
         case .lost:
-            onSubscribed(false)
+            noteReadiness()
             logger.warning("The mailbox's subscription was lost", metadata: ["mailbox": "\(mailbox)"])
         }
     }
@@ -42,7 +46,7 @@ extension Hub {
                 senderKind: signal.fromKind,
                 isTyping: isTyping
             )
-            send(frame, as: signal)
+            tell(signal) { $0.sendIfWritable(frame) }
 
         case .receipt(let signal, let delivered, let read):
             let frame = ServerMessage.receipt(
@@ -52,7 +56,7 @@ extension Hub {
                 delivered: delivered,
                 read: read == 0 ? nil : read
             )
-            send(frame, as: signal)
+            tell(signal) { $0.send(frame) }
 
         case .presence(let id, let isAgent, let isOnline, let target):
             let frame = ServerMessage.presence(id: id, kind: isAgent ? .agent : .customer, online: isOnline)
@@ -105,15 +109,12 @@ extension Hub {
         }
     }
 
-    private func send(_ frame: ByteBuffer, as signal: SignalPublication) {
+    /// Tells the other side's connections in the full dialect.
+    private func tell(_ signal: SignalPublication, _ body: (Connection) -> Void) {
         if signal.isFromAgent {
-            for connection in customers[signal.customer] ?? [] where connection.dialect == .full {
-                connection.send(frame)
-            }
+            for connection in customers[signal.customer] ?? [] where connection.dialect == .full { body(connection) }
         } else {
-            forEachAgent(signal.target) { connection in
-                if connection.dialect == .full { connection.send(frame) }
-            }
+            forEachAgent(signal.target) { if $0.dialect == .full { body($0) } }
         }
     }
 

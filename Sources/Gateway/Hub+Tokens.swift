@@ -19,16 +19,19 @@ extension Hub {
                 case .success(let hashes):
                     let dead = Set(hashes)
                     for connection in connections where dead.contains(connection.token.hash) {
-                        connection.tokenVanished()
+                        if areSuspect { connection.close(.revoked) } else { connection.tokenVanished() }
                     }
                 case .failure where areSuspect:
                     for connection in connections { connection.close(.revoked) }
-                case .failure:
-                    eventLoop.scheduleTask(in: Self.tokenCheckPause) { [self] in
-                        closeRevoked(of: connections.filter { $0.socket != nil })
-                    }
+                case .failure: checkTokensLater(of: connections)
                 }
             }
+        }
+    }
+
+    fileprivate func checkTokensLater(of connections: [Connection]) {
+        eventLoop.scheduleTask(in: Self.tokenCheckPause) { [self] in
+            closeRevoked(of: connections.filter { $0.socket != nil })
         }
     }
 }
@@ -37,9 +40,22 @@ extension Connection {
     /// Where the token's record is.
     var tokenPartition: Partition { principal.isAgent ? .ofAgents : principal.id.partition }
 
-    /// Redis does not have the token's record: it was revoked, or its time is over by Redis's clock.
+    /// Redis's clock may be so far from ours.
+    private static let maxClockDifference = 10_000
+
+    /// Redis does not have the token's record: it was revoked, or its time is over by Redis's clock, or Redis lost it (a
+    /// failover, a power cut). In the last case nobody sent this client away: it only needs a new token.
     fileprivate func tokenVanished() {
-        let hasTime = token.expiresAt.milliseconds > Timestamp.now.milliseconds + 1000
-        close(hasTime ? .revoked : .expired)
+        guard token.expiresAt.milliseconds > Timestamp.now.milliseconds + 1000 else { return close(.expired) }
+        hub.log.findLastRevocation(of: principal) { [self] result in
+            switch result {
+            case .success(let last):
+                let isOld = (last?.milliseconds ?? 0) + Self.maxClockDifference < begin.milliseconds
+                close(isOld ? .unauthenticated : .revoked)
+            case .failure:
+                // 4004 is final: not on a guess.
+                hub.checkTokensLater(of: [self])
+            }
+        }
     }
 }

@@ -14,6 +14,7 @@ final class Hub: @unchecked Sendable {
     let configuration: Configuration
     let logger: Logger
     private let broker: Broker
+    private let redis: RedisConnection
 
     var connections: [Int: Connection] = [:]
     var customers: [UniqueID: [Connection]] = [:]
@@ -59,6 +60,7 @@ final class Hub: @unchecked Sendable {
         self.mailbox = mailbox
         self.configuration = configuration
         self.logger = logger
+        self.redis = redis
         var log = MessageLog(
             redis: redis,
             limits: .init(
@@ -75,17 +77,68 @@ final class Hub: @unchecked Sendable {
         heartbeats = Array(repeating: [], count: max(1, configuration.heartbeatSeconds))
     }
 
-    var onSubscribed: (Bool) -> Void = { _ in }
+    private var onReadiness: (Bool) -> Void = { _ in }
+    private var wasReady = false
+    /// Partitions whose topics were confirmed again in this turn of the loop.
+    private var heard: Set<Partition> = []
 
-    func start(onSubscribed: @escaping (Bool) -> Void) {
-        self.onSubscribed = onSubscribed
+    /// - Parameter onReadiness: told when this hub becomes ready to serve clients, and when it no longer is.
+    func start(onReadiness: @escaping (Bool) -> Void) {
+        self.onReadiness = onReadiness
         broker.start { [weak self] in self?.handle($0) }
+        redis.onServerChange = { [weak self] in self?.serverChanged(isOpen: $0) }
         sweeping = eventLoop.scheduleRepeatedTask(initialDelay: .seconds(1), delay: .seconds(1)) { [self] _ in sweep() }
     }
 
     func stop() -> EventLoopFuture<Void> {
         sweeping?.cancel()
+        redis.onServerChange = { _ in }
         return broker.close()
+    }
+
+    func noteReadiness() {
+        let isReady = broker.hearsWhatItReaches
+        guard isReady != wasReady else { return }
+        wasReady = isReady
+        onReadiness(isReady)
+    }
+
+    /// Tells Redis that this mailbox lives, and finds out whether it hears.
+    func tick() {
+        guard !configuration.lacks(.tick) else { return }
+        // In each partition whoever has the smallest number, by an order of chance.
+        let order = UInt64.random(in: .min ... .max)
+        var witnesses = [UniqueID?](repeating: nil, count: Partition.count)
+        for customer in customers.keys {
+            let number = customer.partition.number
+            if let other = witnesses[number], other.low ^ order < customer.low ^ order { continue }
+            witnesses[number] = customer
+        }
+        let agent = agents.keys.randomElement()
+        broker.tick { (witnesses[$0.number], agent) }
+    }
+
+    /// Topics of one server of a Redis Cluster are confirmed again, one after the other in one turn of the loop.
+    func heardAgain(_ partition: Partition) {
+        if heard.isEmpty {
+            eventLoop.execute { [self] in
+                let partitions = heard
+                heard = []
+                noteReadiness()
+                // First of all, as after `.subscribed`.
+                tick()
+                for partition in partitions { handle(.gap(partition)) }
+            }
+        }
+        heard.insert(partition)
+    }
+
+    /// Not left to the next sweep: whatever failed meanwhile waits for this.
+    private func serverChanged(isOpen: Bool) {
+        noteReadiness()
+        guard isOpen else { return }
+        tick()
+        repairNeglected()
     }
 
     // MARK: Connections
@@ -133,42 +186,42 @@ final class Hub: @unchecked Sendable {
     /// The routes must not outlive the connections: this mailbox lives on, so nobody would find out that it has none of
     /// that customer any more. Until Redis knows, each sweep tells it again.
     private func sayGone(_ connection: Connection) {
-        register(connection, listing: false) { [weak self] result in
+        register(connection, in: connection.partitions, listing: false) { [weak self] _, result in
             if case .failure = result { self?.goneUnsaid[connection.principal.id] = connection }
         }
     }
 
     private func second(of connection: Connection) -> Int { connection.token.expiresAt.milliseconds / 1000 }
 
-    /// Writes how many connections of this principal are here; `completion` is called once per partition.
+    /// Writes how many connections of this principal are here; `completion` is called once for each of `partitions`.
     func register(
         _ connection: Connection,
-        in partition: Partition? = nil,
+        in partitions: [Partition],
         listing: Bool = true,
-        _ completion: @escaping MessageLog.Completion<[ConversationPosition]>
+        _ completion: @escaping (Partition, Result<[ConversationPosition], MessagingError>) -> Void
     ) {
         let id = connection.principal.id
         let here = (connection.principal.isAgent ? agents[id] : customers[id]) ?? []
         let full = here.count { $0.dialect == .full }
         if connection.principal.isAgent {
-            log.registerAgent(
-                id,
-                in: mailbox,
-                connections: here.count,
-                full: full,
-                listing: listing,
-                partitions: partition.map { [$0] } ?? Partition.all,
-                completion
-            )
+            for partition in partitions {
+                log.registerAgent(
+                    id,
+                    in: mailbox,
+                    connections: here.count,
+                    full: full,
+                    listing: listing,
+                    partitions: [partition]
+                ) { completion(partition, $0) }
+            }
         } else {
             log.registerCustomer(
                 id,
                 in: mailbox,
                 connections: here.count,
                 full: full,
-                listing: listing,
-                completion
-            )
+                listing: listing
+            ) { completion(id.partition, $0) }
         }
     }
 
@@ -199,7 +252,7 @@ final class Hub: @unchecked Sendable {
     /// `connection` misses something that should come by itself; the next sweep looks whether it did.
     func lookAfter(_ connection: Connection) { neglected.insert(connection.number) }
 
-    /// Once a second: heartbeats, ended tokens, readers that are too slow, gaps that lasted.
+    /// Once a second: heartbeats, ended tokens, a tick, gaps that lasted.
     private func sweep() {
         let milliseconds = Timestamp.now.milliseconds
         let now = milliseconds / 1000
@@ -213,28 +266,21 @@ final class Hub: @unchecked Sendable {
             for number in heartbeats[(now - offset) % heartbeats.count] { connections[number]?.heartbeat() }
         }
         lastSweep = now
-        if !configuration.lacks(.tick) { broker.tick() }
+        tick()
+        noteReadiness()
 
         for (id, connection) in goneUnsaid.prefix(1000) {
             goneUnsaid[id] = nil
             sayGone(connection)
         }
 
-        let limit = NIODeadline.now() - .seconds(Int64(configuration.slowReaderSeconds))
+        repairNeglected()
+    }
+
+    private func repairNeglected() {
         let numbers = neglected
         neglected = []
-        for number in numbers {
-            guard let connection = connections[number] else { continue }
-            if let since = connection.blockedSince {
-                if since < limit, !configuration.lacks(.slowReader) {
-                    connection.close(.tooSlow)
-                } else {
-                    neglected.insert(number)
-                }
-            } else {
-                connection.repair()
-            }
-        }
+        for number in numbers { connections[number]?.repair() }
     }
 
     /// Closes a connection when its token's time is over, neither before nor a second later.

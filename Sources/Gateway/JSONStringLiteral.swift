@@ -1,8 +1,22 @@
+import Messaging
+package import NIOCore
+
 /// What stands between the quotes of a JSON string literal that ``JSONScanner`` has passed.
 ///
 /// The bytes must outlive the value.
 package struct JSONStringLiteral {
     private let bytes: UnsafeRawBufferPointer
+
+    /// A literal, quotes included, written as `JSONText` writes the same text: two that mean the same are equal then.
+    package static func canonical(_ literal: ByteBuffer) -> ByteBuffer {
+        guard literal.readableBytesView.contains(UInt8(ascii: "\\")) else { return literal }
+        return literal.withUnsafeReadableBytes { bytes in
+            let contents = UnsafeRawBufferPointer(rebasing: bytes.dropFirst().dropLast())
+            let text = JSONStringLiteral(contents: contents).string
+            // What is no text, such as half a surrogate, stays as it is: it must not become the same as another.
+            return text.unicodeScalars.contains("\u{fffd}") ? literal : ByteBuffer(string: JSONText.literal(text))
+        }
+    }
 
     /// `contents`: without the quotes.
     package init(contents: UnsafeRawBufferPointer) { bytes = contents }

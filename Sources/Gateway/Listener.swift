@@ -55,7 +55,7 @@ package final class Listener: Service {
 
     /// Why `/ready` is not 200; `nil` when it is.
     var unreadiness: HTTPRefusal? {
-        if admission.isDraining { return .draining }
+        if admission.isDraining || admission.isRetired { return .draining }
         return isReady() ? nil : .notReady
     }
 

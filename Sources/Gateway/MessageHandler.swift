@@ -60,7 +60,8 @@ extension Connection {
             origin: origin,
             reference: draft.conversationReference,
             tail: tail,
-            clientMessageID: hub.configuration.lacks(.deduplication) ? nil : draft.clientMessageID
+            clientMessageID: hub.configuration.lacks(.deduplication)
+                ? nil : draft.clientMessageID.map(JSONStringLiteral.canonical)
         ) { [weak self] result in
             guard let self else { return }
             appendsInFlight -= 1
@@ -100,6 +101,11 @@ extension Connection {
             defer { finished(.page) }
             switch result {
             case .success(let page?) where principal.isAgent || page.customer == principal.id:
+                guard socket?.isWritable == true else {
+                    return postpone { [weak self] in
+                        self?.sendHistory(of: conversation, before: before, after: after, limit: limit, frame)
+                    }
+                }
                 send(
                     ServerMessage.history(
                         conversationID: conversation,

@@ -56,6 +56,11 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     /// Whether the peer keeps up with what is sent: less than the high-water mark of bytes wait.
     package var isWritable: Bool { context?.channel.isWritable ?? false }
 
+    /// Bytes that were written and that the system has not taken yet.
+    package var bufferedBytes: Int {
+        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+    }
+
     /// Writes one text frame; dropped when the socket is closing. `text` must be valid UTF-8.
     package func send(text: ByteBuffer) { write(.text, text) }
 

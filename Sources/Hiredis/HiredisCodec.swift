@@ -240,11 +240,21 @@ struct HiredisSocket: Sendable {
     }
 
     /// Connects, logs in, asks one thing, and closes. Blocks, and fails, as ``open(_:requiresPrimary:)``.
-    static func ask(_ command: RedisCommand, _ configuration: RedisConfiguration) throws(RedisError) -> RedisReply {
+    ///
+    /// - Parameter other: Something else to ask, which may be refused.
+    /// - Returns: Both answers; `.null` for `other` if there is none.
+    static func ask(
+        _ command: RedisCommand,
+        _ configuration: RedisConfiguration,
+        and other: RedisCommand? = nil
+    ) throws(RedisError) -> (RedisReply, RedisReply) {
         let context = try connect(configuration)
         defer { redisFree(context) }
-        let steps = HandshakeStep.logIn(configuration) + [HandshakeStep(command: command)]
-        return try perform(steps, context, configuration).last ?? .null
+        let logIn = HandshakeStep.logIn(configuration)
+        var steps = logIn + [HandshakeStep(command: command)]
+        if let other { steps.append(HandshakeStep(command: other, isRequired: false)) }
+        let replies = try perform(steps, context, configuration).dropFirst(logIn.count)
+        return (replies.first ?? .null, replies.dropFirst().first ?? .null)
     }
 
     private static func connect(

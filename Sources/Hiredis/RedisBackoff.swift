@@ -7,10 +7,10 @@
 package struct RedisBackoff: Sendable, Hashable {
     /// The ceiling after the first failure.
     package var first: Duration
-    /// What the ceiling never passes. One second, so that everything goes on within two of Redis accepting again.
+    /// What the ceiling never passes: half a second, so that everything goes on within two of Redis accepting again.
     package var longest: Duration
 
-    package init(first: Duration = .milliseconds(50), longest: Duration = .seconds(1)) {
+    package init(first: Duration = .milliseconds(50), longest: Duration = .milliseconds(500)) {
         self.first = first
         self.longest = longest
     }

@@ -33,6 +33,9 @@ package final class RedisClient: Service, Sendable {
         }
     }
 
+    /// As ``RedisConfiguration/replicas``.
+    package var replicas: Int { configuration.replicas }
+
     /// The connection of `eventLoop`, which must be one of this client's group. Any thread.
     package func connection(for eventLoop: any EventLoop) -> RedisConnection {
         guard let index = indexByLoop[ObjectIdentifier(eventLoop)] else {

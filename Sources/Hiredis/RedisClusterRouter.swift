@@ -41,6 +41,8 @@ final class RedisClusterRouter: @unchecked Sendable {
     /// The last map; `nil` until there is one.
     private var map: RedisClusterMap?
     private var wasReady = false
+    /// As ``RedisConnection/onServerChange``.
+    var onServerChange: (_ isOpen: Bool) -> Void = { _ in }
     private var draining: EventLoopPromise<Void>?
 
     /// How long a slot rests that could not be served, before one command tries again.
@@ -71,6 +73,11 @@ final class RedisClusterRouter: @unchecked Sendable {
     var isReady: Bool {
         guard draining == nil, let map else { return false }
         return map.primaries.allSatisfy { nodes[$0]?.connection.isReady == true }
+    }
+
+    /// Whether the primary that has `key` has an open connection.
+    func isReady(for key: String) -> Bool {
+        draining == nil && owners[RedisSlot.of(key)]?.connection.isReady == true
     }
 
     func send(_ command: RedisCommand, _ completion: @escaping RedisConnection.Completion) {
@@ -210,9 +217,13 @@ final class RedisClusterRouter: @unchecked Sendable {
         guard draining == nil else { return }
         self.map = map
         let primaries = map.primaries.map { node($0) }
+        var haveMoved = false
         for slot in 0..<RedisSlot.count {
             let owner = map.owners[slot] < 0 ? nil : primaries[Int(map.owners[slot])]
-            if owners[slot] !== owner { owners[slot] = owner }
+            if owners[slot] !== owner {
+                owners[slot] = owner
+                haveMoved = true
+            }
         }
         for (endpoint, node) in nodes where !primaries.contains(where: { $0 === node }) {
             nodes[endpoint] = nil
@@ -221,6 +232,8 @@ final class RedisClusterRouter: @unchecked Sendable {
         }
         noteReadiness(.unavailable("A server of the Redis Cluster is not connected yet."))
         releaseAll()
+        // They may have come to a server that is open.
+        if haveMoved { onServerChange(true) }
     }
 
     private func node(_ endpoint: RedisEndpoint) -> RedisClusterNode {
@@ -246,10 +259,13 @@ final class RedisClusterRouter: @unchecked Sendable {
         if endsFirstAttempt { releaseAll() }
         guard draining == nil else { return }
         switch change {
-        case .opened: noteReadiness(.unavailable("A server of the Redis Cluster is not connected."))
+        case .opened:
+            noteReadiness(.unavailable("A server of the Redis Cluster is not connected."))
+            onServerChange(true)
         case .lost(let error):
             noteReadiness(error)
             scout?.refresh()
+            onServerChange(false)
         case .failed(let error):
             onChange(.failed(error))
             scout?.refresh()

@@ -132,7 +132,7 @@ final class RedisClusterScout: @unchecked Sendable {
             target.address = .tcp(host: server.host, port: server.port)
             target.connectTimeout = min(configuration.connectTimeout, longestTimeout)
             do throws(RedisError) {
-                let reply = try HiredisSocket.ask(RedisCommand("CLUSTER", "SLOTS"), target)
+                let (reply, _) = try HiredisSocket.ask(RedisCommand("CLUSTER", "SLOTS"), target)
                 if let map = RedisClusterMap(reply, asked: server) { return map }
                 failure = RedisError(
                     .unavailable,

@@ -16,6 +16,7 @@ final class RedisClusterSubscription: @unchecked Sendable {
     private let slots: [Int]
     private let table: RedisTopicTable
     private let onMessage: (_ topicIndex: Int, _ payload: ByteBuffer) -> Void
+    private let onTopic: (_ topicIndex: Int) -> Void
     private let onChange: (RedisSubscription.State) -> Void
     private var scout: RedisClusterScout?
     private var shards: [RedisEndpoint: RedisShardSubscription] = [:]
@@ -32,6 +33,7 @@ final class RedisClusterSubscription: @unchecked Sendable {
         topics: [String],
         logger: Logger,
         onMessage: @escaping (_ topicIndex: Int, _ payload: ByteBuffer) -> Void,
+        onTopic: @escaping (_ topicIndex: Int) -> Void,
         onChange: @escaping (RedisSubscription.State) -> Void
     ) {
         self.configuration = configuration
@@ -43,6 +45,7 @@ final class RedisClusterSubscription: @unchecked Sendable {
         self.homes = Array(repeating: nil, count: topics.count)
         self.isConfirmed = Array(repeating: false, count: topics.count)
         self.onMessage = onMessage
+        self.onTopic = onTopic
         self.onChange = onChange
         scout = RedisClusterScout(
             configuration: configuration,
@@ -53,6 +56,8 @@ final class RedisClusterSubscription: @unchecked Sendable {
             onFailure: { _ in }
         )
     }
+
+    func isSubscribed(_ topic: Int) -> Bool { isConfirmed[topic] }
 
     func start() {
         eventLoop.preconditionInEventLoop()
@@ -125,7 +130,7 @@ final class RedisClusterSubscription: @unchecked Sendable {
             guard homes[topic] === shard, !isConfirmed[topic] else { return }
             isConfirmed[topic] = true
             confirmedCount += 1
-            guard confirmedCount == topics.count else { return }
+            guard confirmedCount == topics.count else { return onTopic(topic) }
             isSubscribed = true
             // What was told may have been old; one more look shows it.
             scout?.refresh()

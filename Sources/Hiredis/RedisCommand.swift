@@ -16,7 +16,11 @@ package struct RedisCommand: Sendable {
     /// Set for `EVALSHA`: what to run if Redis does not have the script.
     let script: RedisScript?
 
-    /// Whether it succeeds only once as many replicas have it as ``RedisConfiguration/replicas`` says.
+    /// Whether it succeeds only once as many replicas have it as ``RedisConfiguration/replicas`` says. A script may say it for
+    /// all that run it.
+    ///
+    /// A reply that rests on an earlier write needs a write of its own, for instance of what is there already: replicas are
+    /// waited for up to the connection's last write only, and the earlier one may have come by another connection.
     package var mustBeReplicated = false
 
     /// Where the server's `run_id` goes.
@@ -43,6 +47,7 @@ package struct RedisCommand: Sendable {
     /// Where Redis does not have the script (restart, `SCRIPT FLUSH`) the connection sends its source instead.
     package init(evaluating script: RedisScript, keys: [String]) {
         self.init(name: "EVALSHA", script: script)
+        mustBeReplicated = script.mustBeReplicated
         append(script.sha1)
         append(keys.count)
         for key in keys { append(key) }

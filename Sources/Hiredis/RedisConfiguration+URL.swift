@@ -63,11 +63,9 @@ extension RedisConfiguration {
         (username, password) = try parts.login()
     }
 
-    /// Another server takes over when one dies: do not wait long for the dead one, and look for the next one often, so
-    /// that work goes on soon after its promotion.
+    /// Another server takes over when one dies: look for it often, so that work goes on soon after its promotion.
     private mutating func expectsFailover() {
-        connectTimeout = .seconds(1)
-        backoff = RedisBackoff(first: .milliseconds(50), longest: .milliseconds(500))
+        backoff = RedisBackoff(first: .milliseconds(50), longest: .milliseconds(250))
     }
 }
 

@@ -49,8 +49,9 @@ package struct RedisConfiguration: Sendable {
 
     /// What `CLIENT LIST` shows; no spaces. Best effort: a user without the right to set it still connects.
     package var clientName: String?
-    /// For the connect, and for each answer of the handshake.
-    package var connectTimeout: Duration = .seconds(2)
+    /// For the connect, for each answer of the handshake, and for the confirmation of a subscription. A server that was away
+    /// is found again so much later at most.
+    package var connectTimeout: Duration = .seconds(1)
     /// How long a command may wait for its answer. When it is over, the command fails and the connection is renewed.
     package var commandTimeout: Duration = .seconds(2)
     /// Commands without an answer, per connection. One more fails with ``RedisError`` `.unavailable`, unsent.

@@ -1,8 +1,8 @@
 import Logging
 package import NIOCore
 
-/// The connection of one event loop to Redis, for commands: to one server, or to each primary of a Redis Cluster. It connects again for ever; while there is no connection,
-/// commands fail at once.
+/// The connection of one event loop to Redis, for commands: to one server, or to each primary of a Redis Cluster. It
+/// connects again for ever; while there is no connection, commands fail at once.
 ///
 /// Whatever is sent in one turn of the event loop leaves in one write, and answers come in the order of the commands.
 /// Never send a command that waits in Redis (`BLPOP`, `XREAD BLOCK`, `SUBSCRIBE`): all others would wait behind it.
@@ -66,6 +66,32 @@ package final class RedisConnection: @unchecked Sendable {
         switch target {
         case .one(let node): node.isReady
         case .cluster(let router): router.isReady
+        }
+    }
+
+    /// Whether a command for `key`, sent now, would be written: on a Redis Cluster its server may be there while others
+    /// are not.
+    package func isReady(for key: String) -> Bool {
+        switch target {
+        case .one(let node): node.isReady
+        case .cluster(let router): router.isReady(for: key)
+        }
+    }
+
+    /// Told, on the event loop, that the connection to a server was opened or lost; on a Redis Cluster also that slots
+    /// have come to one that is open. What failed before can be tried again then.
+    package var onServerChange: (_ isOpen: Bool) -> Void {
+        get {
+            switch target {
+            case .one(let node): node.onServerChange
+            case .cluster(let router): router.onServerChange
+            }
+        }
+        set {
+            switch target {
+            case .one(let node): node.onServerChange = newValue
+            case .cluster(let router): router.onServerChange = newValue
+            }
         }
     }
 

@@ -31,6 +31,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private var channel: (any Channel)?
     private var reader: HiredisReader?
     private var attempt: RedisConnectAttempt?
+    private var attemptBegin = NIODeadline.now()
     private var retry: Scheduled<Void>?
     /// With Sentinel: asks from time to time whether another server took over.
     private var check: Scheduled<Void>?
@@ -110,6 +111,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private func connect() {
         let attempt = RedisConnectAttempt()
         self.attempt = attempt
+        attemptBegin = .now()
         attempt.run(on: eventLoop) { [connector] () throws(RedisError) in
             try connector.open()
         } discard: { socket in
@@ -192,7 +194,8 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
                     metadata: ["redis.error": "\(error.message)"]
                 )
             }
-            scheduleRetry(after: delay)
+            // An attempt that waited in vain has done its waiting.
+            scheduleRetry(after: max(delay - Duration(NIODeadline.now() - attemptBegin), .zero))
             owner?.linkFailed(error)
         case .none:
             break

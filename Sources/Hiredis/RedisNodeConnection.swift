@@ -20,6 +20,8 @@ final class RedisNodeConnection: @unchecked Sendable {
     private let configuration: RedisConfiguration
     private let link: RedisLink<RedisNodeConnection>
     private let onChange: @Sendable (RedisConnection.Change) -> Void
+    /// As ``RedisConnection/onServerChange``.
+    var onServerChange: (_ isOpen: Bool) -> Void = { _ in }
     private var pipeline: RedisPipeline<Completion>
     /// The commands of this turn; written and emptied by `flush`, its memory used again.
     private var unsent = ByteBuffer()
@@ -194,6 +196,7 @@ extension RedisNodeConnection: RedisLinkOwner {
         let interval = TimeAmount(max(configuration.commandTimeout / 4, .milliseconds(1)))
         sweep = eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.sweepDeadlines() }
         onChange(.opened)
+        onServerChange(true)
     }
 
     func linkReceived(_ reply: HiredisReply) {
@@ -203,6 +206,8 @@ extension RedisNodeConnection: RedisLinkOwner {
             )
         }
         if let command = entry.scriptCommand, reply.isNoScript {
+            // The WAIT behind it covered nothing.
+            if command.mustBeReplicated { replication?.noteSent() }
             return enqueue(command, inFull: true, entry.completion)
         }
         let result = reply.result()
@@ -225,6 +230,7 @@ extension RedisNodeConnection: RedisLinkOwner {
         for (completion, fate) in pipeline.removeAll(at: .now()) {
             completion(.failure(error.ofCommand(fate)))
         }
+        if draining == nil { onServerChange(false) }
         closeIfDrained()
     }
 

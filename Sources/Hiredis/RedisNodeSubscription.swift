@@ -20,6 +20,7 @@ final class RedisNodeSubscription: @unchecked Sendable {
     /// Whether anything came since the last question for a sign of life.
     private var heard = true
     private var heartbeat: RepeatedTask?
+    private var confirmation: Scheduled<Void>?
     private var isClosed = false
 
     init(
@@ -57,6 +58,12 @@ final class RedisNodeSubscription: @unchecked Sendable {
         link.write(buffer)
     }
 
+    private func expectConfirmed() {
+        guard !isSubscribed else { return }
+        let timeout = configuration.connectTimeout
+        link.drop(RedisError(.timedOut, "Redis confirmed no subscription within \(timeout).", mayHaveRun: true))
+    }
+
     private func beat() {
         guard heard else {
             let interval = configuration.subscriptionPingInterval
@@ -76,6 +83,9 @@ extension RedisNodeSubscription: RedisLinkOwner {
         heard = false
         let interval = TimeAmount(configuration.subscriptionPingInterval)
         heartbeat = link.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.beat() }
+        confirmation = link.eventLoop.scheduleTask(in: TimeAmount(configuration.connectTimeout)) {
+            self.expectConfirmed()
+        }
         var command = RedisCommand("SUBSCRIBE")
         for topic in topics { command.append(topic) }
         write(command)
@@ -114,6 +124,7 @@ extension RedisNodeSubscription: RedisLinkOwner {
     func linkLost(_ error: RedisError) {
         heartbeat?.cancel()
         heartbeat = nil
+        confirmation?.cancel()
         guard isSubscribed else { return }
         isSubscribed = false
         if !isClosed { onChange(.lost(error)) }

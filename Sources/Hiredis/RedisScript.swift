@@ -20,16 +20,30 @@ package struct RedisScript: Sendable {
     /// Counts the scripts of this process from 0.
     var index: Int { contents.index }
 
-    package init(name: String, source: some Sequence<UInt8>) {
-        contents = Contents(name: name, source: Array(source), onCluster: nil)
-    }
+    /// Whether what it does must be on replicas before it succeeds: ``RedisCommand/mustBeReplicated``.
+    package var mustBeReplicated: Bool { contents.mustBeReplicated }
 
-    /// - Parameter onCluster: The source for a Redis Cluster, where some commands are others, such as `SPUBLISH`.
-    package init(name: String, source: some Sequence<UInt8>, onCluster: some Sequence<UInt8>) {
+    package init(name: String, source: some Sequence<UInt8>, mustBeReplicated: Bool = false) {
         contents = Contents(
             name: name,
             source: Array(source),
-            onCluster: RedisScript(name: name, source: onCluster)
+            onCluster: nil,
+            mustBeReplicated: mustBeReplicated
+        )
+    }
+
+    /// - Parameter onCluster: The source for a Redis Cluster, where some commands are others, such as `SPUBLISH`.
+    package init(
+        name: String,
+        source: some Sequence<UInt8>,
+        onCluster: some Sequence<UInt8>,
+        mustBeReplicated: Bool = false
+    ) {
+        contents = Contents(
+            name: name,
+            source: Array(source),
+            onCluster: RedisScript(name: name, source: onCluster),
+            mustBeReplicated: mustBeReplicated
         )
     }
 
@@ -39,9 +53,11 @@ package struct RedisScript: Sendable {
         let sha1: String
         let sha1Bytes: [UInt8]
         let onCluster: RedisScript?
+        let mustBeReplicated: Bool
         let index: Int
 
-        init(name: String, source: [UInt8], onCluster: RedisScript?) {
+        init(name: String, source: [UInt8], onCluster: RedisScript?, mustBeReplicated: Bool) {
+            self.mustBeReplicated = mustBeReplicated
             self.name = name
             self.source = source
             self.onCluster = onCluster

@@ -30,6 +30,7 @@ final class RedisShardSubscription: @unchecked Sendable {
     /// Whether anything came since the last question for a sign of life.
     private var heard = true
     private var heartbeat: RepeatedTask?
+    private var confirmation: Scheduled<Void>?
 
     /// - Parameter topics: All topics of the subscription.
     init(
@@ -62,6 +63,7 @@ final class RedisShardSubscription: @unchecked Sendable {
 
     func subscribe(to topic: Int) {
         guard wanted.insert(topic).inserted, link.isOpen else { return }
+        if confirmed.isEmpty { awaitConfirmation() }
         write(RedisCommand("SSUBSCRIBE", topics[topic]))
     }
 
@@ -77,6 +79,18 @@ final class RedisShardSubscription: @unchecked Sendable {
             return link.drop(RedisError(.unavailable, "There is no memory to subscribe.", mayHaveRun: false))
         }
         link.write(buffer)
+    }
+
+    private func awaitConfirmation() {
+        confirmation?.cancel()
+        let timeout = TimeAmount(configuration.connectTimeout)
+        confirmation = link.eventLoop.scheduleTask(in: timeout) { self.expectConfirmed() }
+    }
+
+    private func expectConfirmed() {
+        guard confirmed.isEmpty, !wanted.isEmpty else { return }
+        let timeout = configuration.connectTimeout
+        link.drop(RedisError(.timedOut, "Redis confirmed no subscription within \(timeout).", mayHaveRun: true))
     }
 
     private func beat() {
@@ -97,6 +111,7 @@ extension RedisShardSubscription: RedisLinkOwner {
         moved.removeAll()
         let interval = TimeAmount(configuration.subscriptionPingInterval)
         heartbeat = link.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { _ in self.beat() }
+        awaitConfirmation()
         // One command each: Redis refuses one for topics of several slots.
         for topic in wanted.sorted() { write(RedisCommand("SSUBSCRIBE", topics[topic])) }
     }
@@ -136,6 +151,7 @@ extension RedisShardSubscription: RedisLinkOwner {
     func linkLost(_ error: RedisError) {
         heartbeat?.cancel()
         heartbeat = nil
+        confirmation?.cancel()
         confirmed.removeAll()
         onEvent(self, .lost(error))
     }

@@ -33,12 +33,15 @@ package final class RedisSubscription: @unchecked Sendable {
     /// - Parameters:
     ///   - topics: At least one; each has the index of its place.
     ///   - onMessage: For each publication; those of one topic in the order in which Redis sent them.
+    ///   - onTopic: On a Redis Cluster: this topic is confirmed (again), while others are not. Its server may be there while
+    ///     others are away.
     package init(
         configuration: RedisConfiguration,
         eventLoop: any EventLoop,
         topics: [String],
         logger: Logger,
         onMessage: @escaping (_ topicIndex: Int, _ payload: ByteBuffer) -> Void,
+        onTopic: @escaping (_ topicIndex: Int) -> Void = { _ in },
         onChange: @escaping (RedisSubscription.State) -> Void
     ) {
         precondition(!topics.isEmpty, "A subscription needs a topic.")
@@ -51,6 +54,7 @@ package final class RedisSubscription: @unchecked Sendable {
                     topics: topics,
                     logger: logger,
                     onMessage: onMessage,
+                    onTopic: onTopic,
                     onChange: onChange
                 )
             )
@@ -73,6 +77,14 @@ package final class RedisSubscription: @unchecked Sendable {
         switch target {
         case .one(let subscription): subscription.isSubscribed
         case .cluster(let subscription): subscription.isSubscribed
+        }
+    }
+
+    /// Whether Redis has confirmed this topic on the connection as it is now.
+    package func isSubscribed(_ topicIndex: Int) -> Bool {
+        switch target {
+        case .one(let subscription): subscription.isSubscribed
+        case .cluster(let subscription): subscription.isSubscribed(topicIndex)
         }
     }
 

@@ -8,6 +8,9 @@ package import NIOCore
 /// one after the last, something was lost and the log has to be read. Each second a tick goes the long way round, through
 /// the command connection into Redis and back over the subscription: it tells the count again, so that a lost last
 /// publication is missed too, and if it does not come back, the subscription is deaf, whatever TCP says, and is replaced.
+///
+/// On a Redis Cluster each partition is for itself: while one server is away, those of the others go on.
+///
 /// Owner: the event loop.
 package final class Broker {
     /// What happened, told on the event loop.
@@ -17,6 +20,8 @@ package final class Broker {
         case gap(Partition)
         /// All topics are subscribed; what was published before is lost.
         case subscribed
+        /// This partition's topic is, while others are not; as above.
+        case heard(Partition)
         case lost
     }
 
@@ -38,19 +43,27 @@ package final class Broker {
     private var subscription: RedisSubscription?
     /// By partition: the count of the last publication or tick.
     private var counts = Array(repeating: 0, count: Partition.count)
-    /// By partition: ticks that Redis took and that have not come back; -1 for one that came before Redis's reply to it.
-    private var missingTicks = Array(repeating: 0, count: Partition.count)
+    /// By partition: how many ticks were sent; the last that came back; those after it that Redis took.
+    private var sentTicks = Array(repeating: 0, count: Partition.count)
+    private var lastTickBack = Array(repeating: 0, count: Partition.count)
+    private var missingTicks = [[Int]](repeating: [], count: Partition.count)
     /// By partition: whether Redis knew this mailbox at the last tick.
     private var isKnown = Array(repeating: false, count: Partition.count)
-    private var lastHeard = NIODeadline.now()
+    /// Counts what arrived, and what had when Redis last answered a tick.
+    private var heard = 0
+    private var heardAtAnswer = 0
     private var lastTick = NIODeadline.now()
 
     /// A gateway that gave no sign for so long is dead: its connections count as gone.
     package static let lease = Duration.seconds(5)
-    /// A subscription on which no tick came back for so long is deaf. Ticks come every second.
-    private static let deafAfter = TimeAmount.milliseconds(1800)
-    /// One topic alone is deaf after so many ticks: any one of them may get lost.
-    private static let maxMissingTicks = 3
+    /// How long after it was sent a tick should be back.
+    private static let tickTime = TimeAmount.milliseconds(500)
+    /// A subscription on which nothing arrives any more is deaf when so many ticks are missing: a few may get lost.
+    private static let maxLostTicks = 3
+    /// One topic alone, or those of one server, are deaf when so many ticks in a row are missing.
+    private static let maxMissingTicks = 2
+    /// An event loop that was held up for so long did not listen.
+    private static let heldUp = TimeAmount.milliseconds(1800)
     /// Customers of a dead mailbox that one tick takes away.
     private static let maxBuried = 500
 
@@ -82,14 +95,15 @@ package final class Broker {
             topics: Partition.all.map { Keyspace.topic(of: mailbox, in: $0) },
             logger: logger,
             onMessage: { [weak self] topic, payload in self?.received(payload, in: topic) },
+            onTopic: { [weak self] topic in
+                self?.forgetTicks(topic)
+                self?.onEvent(.heard(Partition(topic)))
+            },
             onChange: { [weak self] state in
                 guard let self else { return }
                 forgetTicks()
                 switch state {
-                case .subscribed:
-                    // The first sign of life before the first route: what bears no lease, nobody would take away.
-                    tick()
-                    onEvent(.subscribed)
+                case .subscribed: onEvent(.subscribed)
                 case .lost: onEvent(.lost)
                 }
             }
@@ -99,25 +113,39 @@ package final class Broker {
     }
 
     package func close() -> EventLoopFuture<Void> {
-        subscription?.close() ?? redis.eventLoop.makeSucceededVoidFuture()
+        defer { subscription = nil }
+        return subscription?.close() ?? redis.eventLoop.makeSucceededVoidFuture()
+    }
+
+    /// Whether whatever part of Redis takes commands is heard as well, and there is one.
+    package var hearsWhatItReaches: Bool {
+        guard let subscription else { return false }
+        let reached = Partition.all.filter { redis.isReady(for: Keyspace.prefix($0)) }
+        return !reached.isEmpty && reached.allSatisfy { subscription.isSubscribed($0.number) }
     }
 
     private func forgetTicks() {
-        lastHeard = .now()
-        for index in missingTicks.indices { missingTicks[index] = 0 }
+        for index in missingTicks.indices { forgetTicks(index) }
+    }
+
+    /// Those under way may come back or not.
+    private func forgetTicks(_ topic: Int) {
+        missingTicks[topic].removeAll()
+        lastTickBack[topic] = sentTicks[topic]
     }
 
     private func received(_ payload: ByteBuffer, in topic: Int) {
         if let word = weaknesses.discardedWord, String(buffer: payload).contains(word) { return }
+        heard += 1
         guard let (count, item) = Publication.read(payload) else {
             logger.warning("A publication could not be read", metadata: ["mailbox": "\(mailbox)"])
             return onEvent(.gap(Partition(topic)))
         }
         let last = counts[topic]
         counts[topic] = count
-        if case .tick = item {
-            lastHeard = .now()
-            missingTicks[topic] = missingTicks[topic] > 0 ? 0 : -1
+        if case .tick(let number) = item {
+            lastTickBack[topic] = max(lastTickBack[topic], number)
+            missingTicks[topic].removeAll { $0 <= number }
             if count != last { onEvent(.gap(Partition(topic))) }
         } else {
             if let item { onEvent(.publication(item)) }
@@ -125,35 +153,55 @@ package final class Broker {
         }
     }
 
-    /// To be called once a second.
-    package func tick() {
-        // An event loop that was held up did not listen: what came meanwhile is still to be read.
-        if lastTick + Self.deafAfter < .now() { forgetTicks() }
+    /// To be called once a second, and whenever there is reason to doubt that all is heard.
+    ///
+    /// - Parameter witnesses: for each partition somebody who must have a route to this mailbox: chosen by chance, so that
+    ///   routes that got lost, for whatever reason, are missed sooner or later.
+    package func tick(witnesses: (Partition) -> (customer: UniqueID?, agent: UniqueID?) = { _ in (nil, nil) }) {
+        if lastTick + Self.heldUp < .now() { forgetTicks() }
         lastTick = .now()
-        guard let subscription, subscription.isSubscribed else { return }
-        let isDeaf =
-            missingTicks.contains { $0 >= Self.maxMissingTicks }
-            || (missingTicks.contains { $0 > 0 } && lastHeard + Self.deafAfter < .now())
-        if isDeaf, !weaknesses.keepsDeafSubscription {
-            logger.warning("The subscription is deaf and is replaced", metadata: ["mailbox": "\(mailbox)"])
-            onEvent(.lost)
-            forgetTicks()
-            subscription.close().whenComplete { _ in }
-            return subscribe()
-        }
+        guard let subscription else { return }
+        let judgement = lastTick + Self.tickTime
         for partition in Partition.all {
-            var command = RedisCommand(evaluating: Scripts.tick, keys: [Keyspace.prefix(partition)])
+            let prefix = Keyspace.prefix(partition)
+            guard subscription.isSubscribed(partition.number), redis.isReady(for: prefix) else { continue }
+            var command = RedisCommand(evaluating: Scripts.tick, keys: [prefix])
             command.append(mailbox)
             command.append(Int(weaknesses.lease.components.seconds) * 1000)
             command.append(Self.maxBuried)
+            let witness = witnesses(partition)
+            command.append(witness.customer?.description ?? "")
+            command.append(witness.agent?.description ?? "")
+            sentTicks[partition.number] += 1
+            let number = sentTicks[partition.number]
+            command.append(number)
             redis.send(command) { [weak self] result in
                 // Redis away is the command connection's matter, and no sign of deafness.
                 guard let self, case .success(let reply) = result else { return }
-                missingTicks[partition.number] += 1
+                if number > lastTickBack[partition.number] { missingTicks[partition.number].append(number) }
+                heardAtAnswer = heard
                 let knew = reply == .integer(1)
                 if !knew, isKnown[partition.number] { onEvent(.gap(partition)) }
                 isKnown[partition.number] = true
             }
         }
+        redis.eventLoop.assumeIsolated().scheduleTask(deadline: judgement) { [weak self] in
+            self?.judge(subscription, due: judgement)
+        }
+    }
+
+    /// Replaces the subscription if it is deaf.
+    private func judge(_ subscription: RedisSubscription, due: NIODeadline) {
+        guard subscription === self.subscription else { return }
+        // A loop that is late has not listened.
+        let isLate = due + .milliseconds(300) < .now()
+        let isSilent = heard == heardAtAnswer && missingTicks.count { !$0.isEmpty } >= Self.maxLostTicks
+        guard isSilent && !isLate || missingTicks.contains(where: { $0.count >= Self.maxMissingTicks }) else { return }
+        guard !weaknesses.keepsDeafSubscription else { return }
+        logger.warning("The subscription is deaf and is replaced", metadata: ["mailbox": "\(mailbox)"])
+        forgetTicks()
+        subscription.close().whenComplete { _ in }
+        subscribe()
+        onEvent(.lost)
     }
 }

@@ -4,7 +4,7 @@ package import Hiredis
 ///
 /// What happens to every message is ``MessageLog``, on an event loop.
 package struct ConversationStore: Sendable {
-    private let redis: RedisClient
+    let redis: RedisClient
 
     /// How many conversations one script call looks at: about a millisecond of Redis's time.
     private static let scanned = 500

@@ -20,7 +20,7 @@
 /// | `{p}:conversations` | zset | conversation ids by last message (ms) | none |
 /// | `{p}:waiting` | zset | ids of conversations nobody answers yet, by the time that began (ms) | none |
 /// | `{p}:assigned:AGENT` | zset | ids of that agent's unresolved conversations, by assignment (ms) | none |
-/// | `{p}:sent:DIGEST` | string | where the message with that sender (an agent's: and conversation) and `clientMessageId` is: 16 bytes of conversation id, then the seq in decimal; DIGEST is 15 bytes of SHA-256 | 24 h |
+/// | `{p}:sent:DIGEST` | string | where the message with that sender (an agent's: and conversation) and `clientMessageId` is: conversation id and message id (16 bytes each), seq (4), time in ms (6); DIGEST is 15 bytes of SHA-256 | 24 h |
 /// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
 /// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
 /// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | as its lease |

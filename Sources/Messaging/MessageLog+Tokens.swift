@@ -32,4 +32,16 @@ extension MessageLog {
             }
         }
     }
+
+    /// When a token of a customer or agent was last ended before its time, by Redis's clock; `nil`: never.
+    package func findLastRevocation(of principal: Principal, _ completion: @escaping Completion<Timestamp?>) {
+        let record =
+            switch principal {
+            case .customer(let id, _): Keyspace.customer(id)
+            case .agent(let id, _, _): Keyspace.agent(id)
+            }
+        redis.send(RedisCommand("HGET", record, "tokensRevokedAt")) { result in
+            completion(result.map { $0.int.map { Timestamp(milliseconds: $0) } }.mapError { MessagingError($0) })
+        }
+    }
 }

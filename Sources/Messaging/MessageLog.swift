@@ -42,8 +42,8 @@ package struct MessageLog {
     ///   - origin: `MAILBOX:NUMBER` of the connection it came in on.
     ///   - reference: which conversation: an id, a customer's own name for one, or empty.
     ///   - tail: ``Message/recordTail(content:metadata:clientMessageID:senderNote:)``.
-    ///   - clientMessageID: with it, the same one of the same customer, or of the same agent in the same conversation,
-    ///     within 24 h is stored once.
+    ///   - clientMessageID: a JSON string literal as `JSONText` writes it. With it, the same one of the same customer, or of
+    ///     the same agent in the same conversation, within 24 h is stored once.
     /// - Returns: Through `completion`: where it stands in the log, the first time's answer if it was there already.
     ///   ``MessagingError``: `.notFound`, `.conflict`, `.forbidden`, `.limitReached`: not stored. `.storeUnavailable`: not
     ///   stored if the cause says that it can't have run, otherwise unknown; repeat it with the same `clientMessageID`.
@@ -55,20 +55,42 @@ package struct MessageLog {
         clientMessageID: ByteBuffer?,
         _ completion: @escaping Completion<AppendedMessage>
     ) {
+        guard
+            let (command, messageID) = Self.appending(
+                from: principal,
+                origin: origin,
+                reference: reference,
+                tail: tail,
+                clientMessageID: clientMessageID,
+                limits
+            )
+        else { return completion(.failure(MessagingError(refusal: "not_found"))) }
+        redis.send(command) { result in
+            switch result {
+            case .failure(let error): completion(.failure(MessagingError(error)))
+            case .success(let reply): completion(AppendedMessage.read(reply, messageID: messageID))
+            }
+        }
+    }
+
+    /// - Returns: `nil` if an agent names what can't be a conversation.
+    static func appending(
+        from principal: Principal,
+        origin: String,
+        reference: String,
+        tail: ByteBuffer,
+        clientMessageID: ByteBuffer?,
+        _ limits: Limits
+    ) -> (RedisCommand, UniqueID)? {
         let partition: Partition
-        var command: RedisCommand
-        let messageID: UniqueID
         switch principal {
         case .customer(let id, _): partition = id.partition
         case .agent:
-            guard let conversation = UniqueID(reference) else {
-                return completion(.failure(MessagingError(refusal: "not_found")))
-            }
+            guard let conversation = UniqueID(reference) else { return nil }
             partition = conversation.partition
         }
-        command = RedisCommand(evaluating: Scripts.appendMessage, keys: [Keyspace.prefix(partition)])
-        command.mustBeReplicated = true
-        messageID = UniqueID(in: partition)
+        var command = RedisCommand(evaluating: Scripts.appendMessage, keys: [Keyspace.prefix(partition)])
+        let messageID = UniqueID(in: partition)
         command.append(Timestamp.now.milliseconds)
         if ignoresRestarts { command.append("-") } else { command.appendRunID() }
         switch principal {
@@ -97,13 +119,7 @@ package struct MessageLog {
         command.append(limits.log)
         command.append(limits.conversationsPerCustomer)
         command.append(Int(limits.remembered.components.seconds) * 1000)
-        redis.send(command) { result in
-            switch result {
-            case .failure(let error): completion(.failure(MessagingError(error)))
-            case .success(let reply):
-                completion(AppendedMessage.read(reply, messageID: messageID))
-            }
-        }
+        return (command, messageID)
     }
 
     /// 15 bytes that stand for the sender and its `clientMessageId`; for an agent, who always names the conversation,
@@ -299,40 +315,19 @@ package struct AppendedMessage: Sendable, Equatable {
         if parts.count == 2, parts[0].string == "refused" {
             return .failure(MessagingError(refusal: parts[1].string ?? ""))
         }
-        guard parts.count == 5, let conversation = parts[1].string.flatMap({ UniqueID($0) }), let seq = parts[2].int,
-            let generation = parts[3].int
+        let isDuplicate = parts.first?.string == "duplicate"
+        guard parts.count == (isDuplicate ? 6 : 5), let conversation = parts[1].string.flatMap({ UniqueID($0) }),
+            let seq = parts[2].int, let generation = parts[3].int, let at = parts[4].int,
+            let id = isDuplicate ? parts[5].string.flatMap({ UniqueID($0) }) : messageID
         else { return .failure(.unexpectedReply(to: Scripts.appendMessage.name)) }
-        if parts[0].string == "duplicate" {
-            let stored = parts[4].bytes.flatMap {
-                Message(
-                    record: ByteBuffer(bytes: $0),
-                    conversation: conversation,
-                    seq: seq,
-                    generation: generation,
-                    channel: .web
-                )
-            }
-            guard let stored else { return .failure(.unexpectedReply(to: Scripts.appendMessage.name)) }
-            return .success(
-                AppendedMessage(
-                    id: stored.id,
-                    conversation: conversation,
-                    seq: seq,
-                    generation: generation,
-                    at: stored.at,
-                    isDuplicate: true
-                )
-            )
-        }
-        guard let at = parts[4].int else { return .failure(.unexpectedReply(to: Scripts.appendMessage.name)) }
         return .success(
             AppendedMessage(
-                id: messageID,
+                id: id,
                 conversation: conversation,
                 seq: seq,
                 generation: generation,
                 at: Timestamp(milliseconds: at),
-                isDuplicate: false
+                isDuplicate: isDuplicate
             )
         )
     }

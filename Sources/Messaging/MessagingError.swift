@@ -47,9 +47,24 @@ package struct MessagingError: Error, Sendable {
 
     /// Redis failed.
     package init(_ cause: RedisError) {
+        if cause.code == .notReplicated {
+            self.init(notReplicated: cause)
+            return
+        }
         self.init(
             .storeUnavailable,
             "The message store is not available at the moment. Please try again.",
+            retryAfter: .seconds(1),
+            cause: cause
+        )
+    }
+
+    /// Redis did it, and no replica has it for certain.
+    init(notReplicated cause: RedisError?) {
+        self.init(
+            .storeUnavailable,
+            "This is done, but no replica of the store has confirmed it, so a failover could undo it. Please repeat it; a "
+                + "message only with the same clientMessageId, or it comes twice.",
             retryAfter: .seconds(1),
             cause: cause
         )

@@ -10,7 +10,7 @@ package enum Publication: Sendable, Equatable {
     /// A customer or agent came online or went; for one `target` on the other side.
     case presence(of: UniqueID, isAgent: Bool, isOnline: Bool, target: UniqueID)
     /// The mailbox's count is what it should be by now.
-    case tick
+    case tick(number: Int)
     /// A token of this principal ended before its time, or with ``allTokens`` as its hash all of them.
     case revocation(principal: UniqueID, tokenHash: String)
 
@@ -27,7 +27,7 @@ package enum Publication: Sendable, Equatable {
 
     private init?(kind: UInt8, _ words: inout WordReader) {
         switch kind {
-        case UInt8(ascii: "k"): self = .tick
+        case UInt8(ascii: "k"): self = .tick(number: words.nextInt() ?? 0)
         case UInt8(ascii: "m"):
             guard let message = MessagePublication(&words) else { return nil }
             self = .message(message)

@@ -5,7 +5,7 @@ extension RedisClient {
     /// How long a replica may take to confirm. Commands behind it on the same connection wait as long.
     private static let replicaTimeout = Duration.seconds(1)
 
-    /// Sends a command and, where Redis has replicas, waits until one of them has its effect.
+    /// Sends a command and, where Redis has replicas, waits until one of them has its effect, whatever `DURABILITY` is.
     ///
     /// - Throws: ``MessagingError`` `.storeUnavailable`; also when the command was run and no replica confirmed it. Then
     ///   the message says so, and the command is to be repeated.
@@ -13,19 +13,15 @@ extension RedisClient {
     ///
     /// Source: [WAIT](https://redis.io/docs/latest/commands/wait/), which is about the writes of its own connection.
     func lastingAnswer(to command: RedisCommand) async throws(MessagingError) -> RedisReply {
-        guard try await hasReplicas(for: command) else { return try await answer(to: command) }
+        // With `DURABILITY=replicated` the answer comes after that anyway.
+        guard replicas == 0, try await hasReplicas(for: command) else { return try await answer(to: command) }
         var wait = RedisCommand("WAIT", "1", "\(Self.replicaTimeout.milliseconds)")
         wait.goes(with: command)
         let results = await send([command, wait])
         let reply = try results[0].orThrow()
         if case .success(let confirmed) = results[1], (confirmed.int ?? 0) >= 1 { return reply }
-        var error = MessagingError(
-            .storeUnavailable,
-            "This is done, but no replica of the store has confirmed it, so a failover could undo it. Please repeat it.",
-            retryAfter: .seconds(1)
-        )
-        if case .failure(let cause) = results[1] { error.cause = cause }
-        throw error
+        let cause: RedisError? = if case .failure(let cause) = results[1] { cause } else { nil }
+        throw MessagingError(notReplicated: cause)
     }
 
     private func hasReplicas(for command: RedisCommand) async throws(MessagingError) -> Bool {

@@ -1,34 +1,55 @@
 import Hiredis
 
-/// The scripts of customers, agents and tokens. Those that end one token of an agent
-/// after the other begin with `agent_tokens.lua`.
+/// The scripts of customers, agents and tokens. Those that end one token of an agent after the other begin with
+/// `agent_tokens.lua`.
 extension Scripts {
     static let issueCustomerToken = RedisScript(
         name: "issue_customer_token",
-        source: PackageResources.issue_customer_token_lua
+        source: PackageResources.issue_customer_token_lua,
+        mustBeReplicated: true
     )
     static let readToken = RedisScript(name: "read_token", source: PackageResources.read_token_lua)
-    static let writeCustomer = RedisScript(name: "write_customer", source: PackageResources.write_customer_lua)
+    static let writeCustomer = RedisScript(
+        name: "write_customer",
+        source: PackageResources.write_customer_lua,
+        mustBeReplicated: true
+    )
     static let scanCustomers = RedisScript(name: "scan_customers", source: PackageResources.scan_customers_lua)
-    static let reserveIdentity = RedisScript(name: "reserve_identity", source: PackageResources.reserve_identity_lua)
-    static let settleIdentity = RedisScript(name: "settle_identity", source: PackageResources.settle_identity_lua)
+    static let reserveIdentity = RedisScript(
+        name: "reserve_identity",
+        source: PackageResources.reserve_identity_lua,
+        mustBeReplicated: true
+    )
+    static let settleIdentity = RedisScript(
+        name: "settle_identity",
+        source: PackageResources.settle_identity_lua,
+        mustBeReplicated: true
+    )
 
-    static let createAgent = RedisScript(name: "create_agent", source: PackageResources.create_agent_lua)
+    static let createAgent = RedisScript(
+        name: "create_agent",
+        source: PackageResources.create_agent_lua,
+        mustBeReplicated: true
+    )
     static let updateAgent = publishing(
         "update_agent",
-        PackageResources.agent_tokens_lua + PackageResources.update_agent_lua
+        PackageResources.agent_tokens_lua + PackageResources.update_agent_lua,
+        mustBeReplicated: true
     )
     static let issueAgentToken = publishing(
         "issue_agent_token",
-        PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua
+        PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua,
+        mustBeReplicated: true
     )
     static let revokeAgentToken = publishing(
         "revoke_agent_token",
-        PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua
+        PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua,
+        mustBeReplicated: true
     )
     static let revokeTokens = publishing(
         "revoke_tokens",
-        PackageResources.publish_lua + PackageResources.revoke_tokens_lua
+        PackageResources.publish_lua + PackageResources.revoke_tokens_lua,
+        mustBeReplicated: true
     )
     static let countLoginAttempt = RedisScript(
         name: "count_login_attempt",

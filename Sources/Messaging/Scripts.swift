@@ -4,11 +4,13 @@ import Hiredis
 enum Scripts {
     static let appendMessage = publishing(
         "append_message",
-        PackageResources.publish_lua + PackageResources.append_message_lua
+        PackageResources.publish_lua + PackageResources.append_message_lua,
+        mustBeReplicated: true
     )
     static let changeAssignment = publishing(
         "change_assignment",
-        PackageResources.publish_lua + PackageResources.change_assignment_lua
+        PackageResources.publish_lua + PackageResources.change_assignment_lua,
+        mustBeReplicated: true
     )
     static let registerCustomer = publishing(
         "register_customer",
@@ -35,11 +37,14 @@ enum Scripts {
 
     /// A script that publishes: `redis.call(PUBLISH, topic, payload)`. A Redis Cluster has a command of its own for topics
     /// that lie in slots as keys do.
-    static func publishing(_ name: String, _ source: [UInt8]) -> RedisScript {
+    ///
+    /// - Parameter mustBeReplicated: whether somebody is told that it is done, which must not be lost then.
+    static func publishing(_ name: String, _ source: [UInt8], mustBeReplicated: Bool = false) -> RedisScript {
         RedisScript(
             name: name,
             source: Array("local PUBLISH = 'PUBLISH' ".utf8) + source,
-            onCluster: Array("local PUBLISH = 'SPUBLISH' ".utf8) + source
+            onCluster: Array("local PUBLISH = 'SPUBLISH' ".utf8) + source,
+            mustBeReplicated: mustBeReplicated
         )
     }
 }

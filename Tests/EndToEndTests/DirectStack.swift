@@ -10,19 +10,25 @@ final class DirectStack: Sendable {
     let redis: RedisServer
     let customerAPI: Program
     let edge: Program
-    private let gateways: [Watched<Program>]
+    /// `nil`: not started yet.
+    private let gateways: [Watched<Program?>]
     private let folder: URL
     private let settings: [String: String]
 
     /// Starts one, runs `body`, stops it, also when `body` throws, and searches its logs for tokens.
     ///
-    /// - Parameter settings: environment variables for both programs.
+    /// - Parameters:
+    ///   - settings: environment variables for both programs.
+    ///   - gateways: how many run at first.
+    ///   - spares: how many more the edge knows, for ``startGateway(_:)``.
     static func run(
         settings: [String: String] = [:],
+        gateways: Int = 2,
+        spares: Int = 0,
         _ body: (DirectStack) async throws -> Void
     ) async throws {
         try await withRedis(appendOnly: true) { redis in
-            let direct = try await DirectStack(redis: redis, settings: settings)
+            let direct = try await DirectStack(redis: redis, settings: settings, gateways: gateways, spares: spares)
             do {
                 try await direct.waitUntilReady()
                 try await body(direct)
@@ -34,14 +40,14 @@ final class DirectStack: Sendable {
         }
     }
 
-    private init(redis: RedisServer, settings: [String: String]) async throws {
+    private init(redis: RedisServer, settings: [String: String], gateways count: Int, spares: Int) async throws {
         let first = try Ports.freeBlock()
         folder = Program.temporaryFile("direct")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         stack = Stack(
             edgePort: first,
             customerAPIPort: first + 1,
-            gatewayPorts: [first + 2, first + 3],
+            gatewayPorts: (0..<count + spares).map { first + 2 + $0 },
             redisURL: redis.url,
             logFolder: folder,
             admin: ("admin", "the first password")
@@ -62,16 +68,16 @@ final class DirectStack: Sendable {
             environment: customerAPISettings,
             output: folder.appendingPathComponent("customer-api.log")
         )
-        gateways = try (0..<2).map { [folder, settings = self.settings] number in
-            Watched(try Self.startGateway(number, port: first + 2 + number, folder: folder, settings: settings))
+        gateways = try (0..<count + spares).map { [folder, settings = self.settings] number in
+            guard number < count else { return Watched(nil) }
+            return Watched(try Self.startGateway(number, port: first + 2 + number, folder: folder, settings: settings))
         }
         let servers = folder.appendingPathComponent("servers.cfg")
         try """
         backend customer-api from customer-api-settings
             server customer-api 127.0.0.1:\(first + 1)
         backend gateways from gateways-settings
-            server gateway-1 127.0.0.1:\(first + 2)
-            server gateway-2 127.0.0.1:\(first + 3)
+        \(stack.gatewayPorts.enumerated().map { "    server gateway-\($0 + 1) 127.0.0.1:\($1)" }.joined(separator: "\n"))
 
         """.write(to: servers, atomically: true, encoding: .utf8)
         edge = try Program(
@@ -85,7 +91,12 @@ final class DirectStack: Sendable {
         )
     }
 
-    func gateway(_ number: Int) -> Program { gateways[number].current }
+    func gateway(_ number: Int) -> Program {
+        guard let gateway = gateways[number].current else { preconditionFailure("This gateway was not started.") }
+        return gateway
+    }
+
+    private var programs: [Program] { [customerAPI, edge] + gateways.compactMap(\.current) }
 
     /// Starts a gateway again that has ended, and waits until the edge sends connections to it.
     func restartGateway(_ number: Int) async throws {
@@ -126,11 +137,11 @@ final class DirectStack: Sendable {
 
     /// Waits until each part says that it is ready, and the edge has seen it.
     func waitUntilReady() async throws {
-        for port in stack.gatewayPorts + [stack.customerAPIPort, stack.edgePort] {
+        let ports = zip(stack.gatewayPorts, gateways).filter { $1.current?.isRunning == true }.map(\.0)
+        for port in ports + [stack.customerAPIPort, stack.edgePort] {
             let deadline = ContinuousClock.now + .seconds(60)
             while (try? await Curl.request("GET", port: port, "/ready"))?.status != 200 {
-                let areRunning = ([customerAPI, edge] + gateways.map(\.current)).allSatisfy(\.isRunning)
-                guard areRunning, ContinuousClock.now < deadline else {
+                guard customerAPI.isRunning, edge.isRunning, ContinuousClock.now < deadline else {
                     throw EndToEndError("Nothing became ready on port \(port). \(logs())")
                 }
                 try await Task.sleep(for: .milliseconds(50))
@@ -139,12 +150,12 @@ final class DirectStack: Sendable {
     }
 
     private func logs() -> String {
-        ([customerAPI, edge] + gateways.map(\.current)).map { "\($0.name): \($0.output.suffix(600))" }
+        programs.map { "\($0.name): \($0.output.suffix(600))" }
             .joined(separator: "\n")
     }
 
     private func stop() async throws {
-        for program in [edge, customerAPI] + gateways.map(\.current) where program.isRunning {
+        for program in programs where program.isRunning {
             try await program.kill()
         }
         #expect(stack.logsWithTokens() == [], "No token may be in a log.")

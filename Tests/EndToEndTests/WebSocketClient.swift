@@ -199,6 +199,10 @@ final class WebSocketClient: Sendable {
     func stopReading() async throws {
         try await channel.setOption(.autoRead, value: false).get()
     }
+
+    func resumeReading() async throws {
+        try await channel.setOption(.autoRead, value: true).get()
+    }
 }
 
 /// The server did not want this WebSocket.

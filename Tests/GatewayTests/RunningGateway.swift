@@ -10,44 +10,58 @@ import Testing
 /// A gateway in this process, its Redis, and the stores that REST would use.
 struct RunningGateway: Sendable {
     let address: SocketAddress
+    /// Where the gateway's Redis is.
+    let redisURL: String
     let redis: RedisClient
     let tokens: TokenStore
 
-    static func run(_ body: @Sendable (RunningGateway) async throws -> Void) async throws {
-        try await withRedis { server in
-            var configuration = Configuration()
-            configuration.redisURL = server.url
-            configuration.host = "127.0.0.1"
-            configuration.port = 0
-            configuration.loops = 1
-            configuration.drainTimeoutSeconds = 1
-            configuration.slowReaderSeconds = 3600
-            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            let (addresses, listening) = AsyncStream.makeStream(of: SocketAddress.self)
-            let app = try GatewayApp(configuration: configuration, logger: logger, signals: false) {
-                listening.yield($0)
-            }
-            let redis = try RedisClient(
-                configuration: RedisConfiguration(url: server.url),
-                eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-                logger: logger
-            )
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await app.run() }
-                tasks.addTask { try await redis.run() }
-                defer { tasks.cancelAll() }
-                try await redis.waitUntilReady(timeout: .seconds(30))
-                var iterator = addresses.makeAsyncIterator()
-                guard let address = await iterator.next() else { throw RawClient.Ended() }
-                try await body(
-                    RunningGateway(
-                        address: address,
-                        redis: redis,
-                        tokens: TokenStore(redis: redis, lifetime: .seconds(600))
-                    )
+    static func run(
+        _ configure: @Sendable (inout Configuration) -> Void = { _ in },
+        _ body: @Sendable (RunningGateway) async throws -> Void
+    ) async throws {
+        try await withRedis { try await run(on: $0.url, configure, body) }
+    }
+
+    /// - Parameter redisURL: of a Redis that is there already.
+    static func run(
+        on redisURL: String,
+        _ configure: @Sendable (inout Configuration) -> Void = { _ in },
+        _ body: @Sendable (RunningGateway) async throws -> Void
+    ) async throws {
+        var configuration = Configuration()
+        configuration.redisURL = redisURL
+        configuration.host = "127.0.0.1"
+        configuration.port = 0
+        configuration.loops = 1
+        configuration.drainTimeoutSeconds = 1
+        configuration.slowReaderSeconds = 3600
+        configure(&configuration)
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let (addresses, listening) = AsyncStream.makeStream(of: SocketAddress.self)
+        let app = try GatewayApp(configuration: configuration, logger: logger, signals: false) {
+            listening.yield($0)
+        }
+        let redis = try RedisClient(
+            configuration: RedisConfiguration(url: redisURL),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger
+        )
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await app.run() }
+            tasks.addTask { try await redis.run() }
+            defer { tasks.cancelAll() }
+            try await redis.waitUntilReady(timeout: .seconds(30))
+            var iterator = addresses.makeAsyncIterator()
+            guard let address = await iterator.next() else { throw RawClient.Ended() }
+            try await body(
+                RunningGateway(
+                    address: address,
+                    redisURL: redisURL,
+                    redis: redis,
+                    tokens: TokenStore(redis: redis, lifetime: .seconds(600))
                 )
-                await app.stop()
-            }
+            )
+            await app.stop()
         }
     }
 

@@ -64,18 +64,44 @@ struct TokenEndTests {
             let other = try await running.tokens.issueToken(named: "One", for: identity("one"))
             let client = try await connect(running, issued.token)
             let bystander = try await connect(running, other.token)
-            // The token's record goes, the mailbox's count says that something was published, and nothing arrives.
+            // The token's record goes as it does when it is revoked, the mailbox's count says that something was published,
+            // and nothing arrives.
             let partition = issued.customer.partition
             let prefix = Keyspace.prefix(partition)
             let key = Keyspace.token(issued.token.hash, in: partition)
             let mailboxes = try await running.redis.send(RedisCommand("HKEYS", Keyspace.routes(issued.customer))).array
             let mailbox = try #require(mailboxes?.first?.string)
             _ = try await running.redis.send(RedisCommand("DEL", key))
+            let now = "\(Timestamp.now.milliseconds)"
+            let record = Keyspace.customer(issued.customer)
+            _ = try await running.redis.send(RedisCommand("HSET", record, "tokensRevokedAt", now))
             _ = try await running.redis.send(RedisCommand("HINCRBY", "\(prefix)mailbox", mailbox, "1"))
             #expect(try await client.closeCode() == 4004)
             try await bystander.say("still here")
             _ = try await bystander.next(containing: #""type":"ack""#)
             for client in [client, bystander] { try? await client.close() }
+        }
+    }
+
+    @Test(
+        "A socket whose token Redis has lost, and nobody revoked, is told to get a new one (4001), and does get in with it"
+    )
+    func lostToken() async throws {
+        try await RunningGateway.run { running in
+            let issued = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let client = try await connect(running, issued.token)
+            let partition = issued.customer.partition
+            // As after a failover: the record is not there, and the mailbox's count is another one.
+            let mailboxes = try await running.redis.send(RedisCommand("HKEYS", Keyspace.routes(issued.customer))).array
+            let mailbox = try #require(mailboxes?.first?.string)
+            let key = Keyspace.token(issued.token.hash, in: partition)
+            _ = try await running.redis.send(RedisCommand("DEL", key))
+            _ = try await running.redis.send(
+                RedisCommand("HINCRBY", "\(Keyspace.prefix(partition))mailbox", mailbox, "1")
+            )
+            #expect(try await client.closeCode() == 4001)
+            let again = try await connect(running, running.tokens.issueToken(named: "One", for: identity("one")).token)
+            for client in [client, again] { try? await client.close() }
         }
     }
 

@@ -15,6 +15,8 @@ struct RedisSentinelTests {
 
         private final class Named: Sendable {
             let port: Mutex<Int>
+            /// The replica that is to be the primary.
+            let marked = Mutex<Int?>(nil)
             init(_ port: Int) { self.port = Mutex(port) }
         }
 
@@ -22,13 +24,25 @@ struct RedisSentinelTests {
             let primary = Named(port)
             self.primary = primary
             fake = try await FakeRedis.start(on: group) { request in
-                guard request.arguments == ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"] else {
-                    return "-ERR\r\n"
+                switch request.arguments {
+                case ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster"]:
+                    return Self.array(["127.0.0.1", "\(primary.port.withLock { $0 })"])
+                case ["SENTINEL", "REPLICAS", "mymaster"]:
+                    guard let marked = primary.marked.withLock({ $0 }) else { return "*0\r\n" }
+                    return "*1\r\n"
+                        + Self.array([
+                            "name", "x", "ip", "127.0.0.1", "port", "\(marked)", "flags", "slave,promoted",
+                        ])
+                default: return "-ERR\r\n"
                 }
-                let port = "\(primary.port.withLock { $0 })"
-                return "*2\r\n$9\r\n127.0.0.1\r\n$\(port.utf8.count)\r\n\(port)\r\n"
             }
         }
+
+        private static func array(_ words: [String]) -> String {
+            "*\(words.count)\r\n" + words.map { "$\($0.utf8.count)\r\n\($0)\r\n" }.joined()
+        }
+
+        func mark(_ server: RedisServer) { primary.marked.withLock { $0 = server.port } }
 
         func name(_ server: RedisServer) { primary.port.withLock { $0 = server.port } }
 
@@ -93,6 +107,49 @@ struct RedisSentinelTests {
                     sentinel.name(primary)
                     try await client.waitUntilReady(timeout: .seconds(20))
                     #expect(try await client.send(RedisCommand("SET", "a", "1")) == .status("OK"))
+                }
+                try await sentinel.close()
+            }
+        }
+    }
+
+    @Test("A replica that a sentinel is making the primary is used as soon as it calls itself one, before any names it")
+    func findsPromoted() async throws {
+        try await withRedis { old in
+            try await withRedis(extra: ["--replicaof", "127.0.0.1 \(old.port)"]) { replica in
+                let sentinel = try await FakeSentinel(naming: old.port)
+                sentinel.mark(replica)
+                try await withClient(sentinel.configuration()) { client in
+                    // Chosen, but a replica still.
+                    #expect(try await client.send(RedisCommand("SET", "a", "1")) == .status("OK"))
+                    #expect(try old.command("GET", "a") == "1")
+                    try old.kill()
+                    _ = try replica.command("REPLICAOF", "NO", "ONE")
+                    try await eventually("the promoted replica is used") {
+                        (try? await client.send(RedisCommand("SET", "b", "1"))) == .status("OK")
+                    }
+                    #expect(try replica.command("GET", "b") == "1")
+                }
+                try await sentinel.close()
+            }
+        }
+    }
+
+    @Test("A primary that hangs is left for the replica that a sentinel has made the primary, before any names it")
+    func leavesHanging() async throws {
+        try await withRedis { old in
+            try await withRedis(extra: ["--replicaof", "127.0.0.1 \(old.port)"]) { replica in
+                let sentinel = try await FakeSentinel(naming: old.port)
+                try await withClient(sentinel.configuration()) { client in
+                    #expect(try await client.send(RedisCommand("SET", "a", "1")) == .status("OK"))
+                    try old.suspend()
+                    sentinel.mark(replica)
+                    _ = try replica.command("REPLICAOF", "NO", "ONE")
+                    try await eventually("the promoted replica is used") {
+                        (try? await client.send(RedisCommand("SET", "b", "1"))) == .status("OK")
+                    }
+                    #expect(try replica.command("GET", "b") == "1")
+                    try old.resume()
                 }
                 try await sentinel.close()
             }

@@ -158,7 +158,8 @@ struct BrokerTests {
             }
             #expect(try fixture.server.command("HGET", Keyspace.routes(customerID), "dead.0") == "1:0")
             _ = try fixture.server.command("HSET", "\(prefix)leases", "dead.0", "1")
-            try await living.tick()
+            // A mailbox that is new buries nobody.
+            for _ in 0..<2 { try await living.tick() }
             let others = await living.next {
                 $0.presence == .presence(of: customerID, isAgent: false, isOnline: false, target: agentID)
             }
@@ -167,6 +168,32 @@ struct BrokerTests {
             #expect(try fixture.server.command("HEXISTS", "\(prefix)leases", "dead.0") == "0")
             #expect(try fixture.server.command("HEXISTS", "\(prefix)leases", "living.0") == "1")
             try await living.close()
+        }
+    }
+
+    @Test("After an outage that outlasted all leases, nobody is taken for dead who comes back in time")
+    func outlivesOutage() async throws {
+        try await LogFixture.run { fixture in
+            let customerID = try await fixture.makeCustomer()
+            let first = try await BrokerFixture(fixture, mailbox: "first.0")
+            let second = try await BrokerFixture(fixture, mailbox: "second.0")
+            for broker in [first, second] { try await broker.tick() }
+            _ = try await fixture.onLog { (log, done: @escaping MessageLog.Completion<[ConversationPosition]>) in
+                log.registerCustomer(customerID, in: "second.0", connections: 1, full: 0, listing: false, done)
+            }
+            for mailbox in ["first.0", "second.0"] {
+                _ = try fixture.server.command(
+                    "HSET",
+                    "\(Keyspace.prefix(customerID.partition))leases",
+                    mailbox,
+                    "1"
+                )
+            }
+            for broker in [first, first, second, first] { try await broker.tick() }
+            // Answered after all that, as it comes by the same connection.
+            _ = try await fixture.redis.send(RedisCommand("PING"))
+            #expect(try fixture.server.command("HGET", Keyspace.routes(customerID), "second.0") == "1:0")
+            for broker in [first, second] { try await broker.close() }
         }
     }
 }

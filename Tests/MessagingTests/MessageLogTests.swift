@@ -124,7 +124,7 @@ final class LogFixture: Sendable {
                 switch event {
                 case .publication(let publication): continuation.yield(publication)
                 case .subscribed: continuation.yield(nil)
-                case .gap, .lost: continuation.finish()
+                case .gap, .heard, .lost: continuation.finish()
                 }
             }
             return NIOLoopBound(broker, eventLoop: loop)

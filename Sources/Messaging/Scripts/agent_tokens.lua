@@ -4,6 +4,9 @@
 -- that a gateway notices a lost one: 'x COUNT AGENT HASH'.
 local function endToken(prefix, agent, hash)
     redis.call('DEL', prefix .. 'token:' .. hash)
+    local time = redis.call('TIME')
+    redis.call('HSET', prefix .. 'agent:' .. agent, 'tokensRevokedAt',
+        string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
     redis.call('ZREM', prefix .. 'agent-tokens:' .. agent, hash)
     local mailboxes = redis.call('HGET', prefix .. 'agents', agent)
     if mailboxes then

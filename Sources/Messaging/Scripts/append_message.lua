@@ -3,7 +3,7 @@
 -- KEYS[1]  prefix of the conversation's partition
 -- ARGV     see the names below; times in ms since 1970 UTC
 -- Reply    {'ok', conversation, seq, generation, at}
---          {'duplicate', conversation, seq, generation, record of the stored message}
+--          {'duplicate', conversation, seq, generation, at, id of the stored message}
 --          {'refused', code}: not_found, forbidden, assigned_to_other, limit_reached
 local prefix = KEYS[1]
 local now, run_id = tonumber(ARGV[1]), ARGV[2]
@@ -19,18 +19,45 @@ local from_customer = kind == 'c'
 -- Restarts of Redis that a conversation remembers. A client that slept through more is taken back to the oldest of them.
 local max_forks = 16
 
--- The same sender's same clientMessageId: the first answer again.
+-- An id as 16 bytes.
+local function pack_id(id)
+    local hex = string.gsub(id, '-', '')
+    return struct.pack('>I4I4I4I4', tonumber(string.sub(hex, 1, 8), 16), tonumber(string.sub(hex, 9, 16), 16),
+        tonumber(string.sub(hex, 17, 24), 16), tonumber(string.sub(hex, 25, 32), 16))
+end
+
+local function unpack_id(bytes, from)
+    local hex = string.format('%08x%08x%08x%08x', struct.unpack('>I4I4I4I4', bytes, from))
+    return (string.gsub(hex, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)', '%1-%2-%3-%4-'))
+end
+
+-- The same sender's same clientMessageId: the first answer again, whether the log still has the message or not.
 if digest ~= '' then
-    local sent = redis.call('GET', prefix .. 'sent:' .. digest)
+    local key = prefix .. 'sent:' .. digest
+    local sent = redis.call('GET', key)
     if sent then
-        -- 16 bytes of the conversation's id, then the seq in decimal.
-        local conversation = string.format('%08x%08x%08x%08x', struct.unpack('>I4I4I4I4', sent))
-        conversation = string.gsub(conversation, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)', '%1-%2-%3-%4-')
-        local seq = string.sub(sent, 17)
-        local entry = redis.call('XRANGE', prefix .. 'log:' .. conversation, seq, seq)[1]
-        local generation = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'generation')
-        if entry then
-            return {'duplicate', conversation, tonumber(seq), tonumber(generation), entry[2][2]}
+        local conversation = unpack_id(sent, 1)
+        local seq, at, id
+        if #sent == 42 then
+            local at_high, at_low
+            id = unpack_id(sent, 17)
+            seq, at_high, at_low = struct.unpack('>I4I2I4', sent, 33)
+            at = at_high * 4294967296 + at_low
+        else
+            -- As it was written before it held id and time: the seq in decimal; the rest is in the log, or gone.
+            seq = tonumber(string.sub(sent, 17))
+            local entry = redis.call('XRANGE', prefix .. 'log:' .. conversation, seq, seq)[1]
+            if entry then
+                id, at = string.match(entry[2][2], '^(%S+) %S+ %S+ (%d+)')
+            end
+        end
+        if id then
+            local generation = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'generation')
+            -- Written once more, with the time it has left: the first time may have come to no replica, and who waits for
+            -- one now needs a write to wait for.
+            local left = redis.call('PTTL', key)
+            redis.call('PEXPIRE', key, left > 0 and left or remember_ms)
+            return {'duplicate', conversation, seq, tonumber(generation), tonumber(at), id}
         end
     end
 end
@@ -151,11 +178,10 @@ if from_customer then
     redis.call('ZADD', prefix .. 'customers', at, customer)
 end
 if digest ~= '' then
-    -- As short as it can be: Redis holds millions of these.
-    local hex = string.gsub(conversation, '-', '')
-    local packed = struct.pack('>I4I4I4I4', tonumber(string.sub(hex, 1, 8), 16), tonumber(string.sub(hex, 9, 16), 16),
-        tonumber(string.sub(hex, 17, 24), 16), tonumber(string.sub(hex, 25, 32), 16))
-    redis.call('SET', prefix .. 'sent:' .. digest, packed .. seq, 'PX', remember_ms)
+    -- As short as it can be: Redis holds millions of these. Conversation, message, seq, and time in ms in two parts.
+    local packed = pack_id(conversation) .. pack_id(message_id)
+        .. struct.pack('>I4I2I4', seq, math.floor(at / 4294967296), at % 4294967296)
+    redis.call('SET', prefix .. 'sent:' .. digest, packed, 'PX', remember_ms)
 end
 
 -- Publish. A sender's only connection knows from the reply; it needs no publication. The only one on record may also be

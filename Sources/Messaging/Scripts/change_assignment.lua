@@ -14,9 +14,16 @@ end
 local fence, seq, answered = tonumber(fields[5] or 0), tonumber(fields[6] or 0), tonumber(fields[7] or 0)
 local admin = role == 'admin'
 
+-- It is so already. Written once more, so that there is something that a replica can confirm: who repeats this may do so
+-- because none has confirmed it the first time.
+local function unchanged()
+    redis.call('HSET', key, 'state', state)
+    return {'ok'}
+end
+
 if action == 'claim' then
     if state == 'assigned' and assignee == agent then
-        return {'ok'}
+        return unchanged()
     end
     if state == 'assigned' and not admin then
         return {'refused', 'assigned_to_other'}
@@ -30,7 +37,7 @@ elseif action == 'release' then
     end
 elseif action == 'resolve' then
     if state == 'resolved' then
-        return {'ok'}
+        return unchanged()
     end
     if state == 'assigned' and assignee ~= agent and not admin then
         return {'refused', 'assigned_to_other'}

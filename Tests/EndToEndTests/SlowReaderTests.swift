@@ -1,0 +1,65 @@
+import Foundation
+import Testing
+
+@Suite("Clients that do not read", .serialized)
+struct SlowReaderTests {
+    private static let readers = 40
+    private static let conversations = 24
+
+    @Test(
+        "Each holds little of the gateway's memory and is closed with 4008; others go on, and all comes on the next connection"
+    )
+    func bounded() async throws {
+        try await DirectStack.run(settings: ["SLOW_READER_SECONDS": "8"]) { direct in
+            let stack = direct.stack
+            let content = String(repeating: "x", count: 60_000)
+            for _ in 0..<Self.conversations {
+                let token = try await stack.newCustomer().token
+                for _ in 0..<10 {
+                    _ = try await stack.demand(
+                        "POST",
+                        "/api/v1/messages",
+                        token: token,
+                        json: #"{"content":"\#(content)"}"#
+                    )
+                }
+            }
+            let agent = try await stack.newAgent()
+            let pair = try await stack.conversation(customerOn: 0, agentOn: 0)
+            let before = try direct.gateway(0).residentKilobytes()
+            // All these conversations wait, so each connection of an agent is given all of them: 14 MB.
+            var readers: [WebSocketClient] = []
+            for _ in 0..<Self.readers {
+                let reader = try await stack.connect(agent.token, gateway: 0, dialect: .full)
+                try await reader.stopReading()
+                readers.append(reader)
+            }
+            let blocked = ContinuousClock.now
+            var peak = 0
+            for number in 0..<30 {
+                try await pair.talk("\(number)")
+                peak = max(peak, try direct.gateway(0).residentKilobytes() - before)
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            print("\(Self.readers) clients that do not read hold \(peak) kB")
+            #expect(peak < Self.readers * 256 + 8 * 1024)
+
+            // The close frame is behind what the client has not read, and the gateway waits 5 s for the client's.
+            try await Task.sleep(until: blocked + .seconds(10), clock: .continuous)
+            for reader in readers { try await reader.resumeReading() }
+            for reader in readers { #expect(try await reader.closing(timeout: .seconds(60)).code == 4008) }
+            try await pair.talk("still here")
+
+            let back = try await stack.connect(agent.token, gateway: 1, dialect: .full)
+            var seen: [String: [Int]] = [:]
+            for _ in 0..<Self.conversations * 10 {
+                let message = try await back.next("a message", timeout: .seconds(60)) {
+                    $0.type == "message" && $0.content.count == 60_000
+                }
+                seen[message.conversation, default: []].append(message.json["seq"].int ?? 0)
+            }
+            #expect(seen.count == Self.conversations)
+            #expect(seen.values.allSatisfy { $0 == Array(1...10) })
+        }
+    }
+}
