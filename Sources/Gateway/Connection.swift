@@ -161,7 +161,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         hub.remove(self)
     }
 
-    func send(_ frame: ByteBuffer) { socket?.send(text: frame) }
+    func send(_ text: consuming ByteBuffer) { socket?.send(text: text) }
 
     func close(_ code: CloseCode, reason: String? = nil) {
         guard !isClosing else { return }
