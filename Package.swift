@@ -9,7 +9,6 @@ let strict: [SwiftSetting] = [
 let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
 let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
-let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -25,7 +24,7 @@ let package = Package(
         .executable(name: "gateway", targets: ["Gateway"]),
     ],
     dependencies: [
-        // Event loops, sockets, HTTP/1.1 and WebSocket framing for the gateway and the Redis client.
+        // Event loops, sockets and HTTP/1.1 for the gateway and the Redis client.
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         // The REST server of customer-api. No traits: full Foundation would add 40 MB of ICU data to the image.
         .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
@@ -76,7 +75,7 @@ let package = Package(
         .executableTarget(
             name: "Gateway",
             dependencies: [
-                "Messaging", "Hiredis", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging, lifecycle, configuration,
+                "Messaging", "Hiredis", nioCore, nioPosix, nioHTTP1, logging, lifecycle, configuration,
                 argumentParser, crypto,
             ],
             swiftSettings: strict
@@ -109,7 +108,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "Messaging", "Hiredis", "RedisFixture", nioCore, nioPosix, nioHTTP1, nioWebSocket,
+                "Gateway", "Messaging", "Hiredis", "RedisFixture", nioCore, nioPosix, nioHTTP1,
                 nioEmbedded,
                 logging, configuration,
             ],

@@ -84,7 +84,7 @@ extension Connection {
         let message = item.message
         // The guide's clients show every frame as a reply, so nothing of their own comes back to them.
         if dialect == .guide, message.sender == principal.id { return }
-        send(item.frame(in: dialect))
+        send(frame: item.frame(in: dialect))
         if dialect == .guide {
             unconfirmed.insert(message.conversation)
             hub.confirmSoon(self)

@@ -179,13 +179,21 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         hub.remove(self)
     }
 
-    /// Writes a frame; the client is too slow if it finds no room.
-    func send(_ frame: ByteBuffer) {
-        guard let socket else { return }
-        if !socket.isWritable, socket.bufferedBytes + frame.readableBytes > maxBufferedBytes {
-            return close(.tooSlow)
-        }
-        socket.send(text: frame)
+    /// Sends a text; the client is too slow if it finds no room.
+    func send(_ text: consuming ByteBuffer) {
+        guard hasRoom(for: text.readableBytes) else { return close(.tooSlow) }
+        socket?.send(text: text)
+    }
+
+    /// The same for a frame that others get too.
+    func send(frame: ByteBuffer) {
+        guard hasRoom(for: frame.readableBytes) else { return close(.tooSlow) }
+        socket?.send(frame: frame)
+    }
+
+    private func hasRoom(for bytes: Int) -> Bool {
+        guard let socket, !socket.isWritable else { return true }
+        return socket.bufferedBytes + bytes <= maxBufferedBytes || hub.configuration.lacks(.slowReader)
     }
 
     /// Writes what is worth nothing later: a client that does not read at the moment is not told.

@@ -1,7 +1,6 @@
 import Messaging
 import NIOCore
 import NIOHTTP1
-import NIOWebSocket
 
 /// Takes an accepted connection from TCP to WebSocket: HTTP handlers in, token checked, HTTP handlers out, WebSocket handlers
 /// in.
@@ -26,13 +25,9 @@ final class ConnectionSetup {
 
     func install(on channel: any Channel) throws {
         let setup = NIOLoopBound(self, eventLoop: eventLoop)
-        let upgrader = NIOWebSocketServerUpgrader(
-            maxFrameSize: listener.maxMessageBytes,
-            automaticErrorHandling: false,
-            shouldUpgrade: { channel, head in setup.value.decide(head, channel: channel) },
-            upgradePipelineHandler: { channel, _ in
-                channel.eventLoop.makeCompletedFuture { try setup.value.upgrade(channel) }
-            }
+        let upgrader = WebSocketUpgrader(
+            accept: { head in setup.value.decide(head, channel: channel) },
+            install: { try setup.value.upgrade(channel) }
         )
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
@@ -41,11 +36,12 @@ final class ConnectionSetup {
         try channel.pipeline.syncOperations.addHandler(endpoints)
     }
 
-    /// - Returns: What the 101 answer carries beyond the handshake's own headers; `nil` refuses, and NIO then hands the
+    /// - Returns: What the 101 answer carries beyond the handshake's own headers. A failure refuses, and NIO then hands the
     ///   request to ``HTTPEndpoints``.
-    private func decide(_ head: HTTPRequestHead, channel: any Channel) -> EventLoopFuture<HTTPHeaders?> {
+    private func decide(_ head: HTTPRequestHead, channel: any Channel) -> EventLoopFuture<HTTPHeaders> {
         guard case .webSocket(let handshake) = HTTPRequestKind(head) else {
-            return eventLoop.makeSucceededFuture(nil)
+            // What it is instead, HTTPEndpoints knows.
+            return eventLoop.makeFailedFuture(HTTPRefusal.notFound)
         }
         guard let token = handshake.token.flatMap(Token.init) else { return refuse(.unauthenticated) }
         if let refusal = listener.admission.enter() { return refuse(refusal) }
@@ -56,7 +52,7 @@ final class ConnectionSetup {
         // The one task of a connection's life: Redis is asked once, and the answer comes back to the loop as a future.
         return eventLoop.makeFutureWithTask { try await authenticate(token) }
             .assumeIsolated()
-            .flatMapThrowing { authenticated -> HTTPHeaders? in
+            .flatMapThrowing { authenticated -> HTTPHeaders in
                 guard !admission.isDraining else { throw HTTPRefusal.draining }
                 channel.closeFuture.whenComplete { _ in admission.leave() }
                 self.accepted = Accepted(token: authenticated, dialect: handshake.dialect)
@@ -74,12 +70,12 @@ final class ConnectionSetup {
             .nonisolated()
     }
 
-    private func refuse(_ refusal: HTTPRefusal) -> EventLoopFuture<HTTPHeaders?> {
+    private func refuse(_ refusal: HTTPRefusal) -> EventLoopFuture<HTTPHeaders> {
         endpoints.refusal = refusal
-        return eventLoop.makeSucceededFuture(nil)
+        return eventLoop.makeFailedFuture(refusal)
     }
 
-    /// After the 101 answer. NIO has put its WebSocket codec into the pipeline.
+    /// After the 101 answer.
     private func upgrade(_ channel: any Channel) throws {
         guard let accepted, channel.isActive else { throw ChannelError.ioOnClosedChannel }
         channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)

@@ -6,11 +6,12 @@ package import NIOCore
 /// Owner: the event loop whose connections it is written to.
 package final class EncodedMessage {
     package let message: Message
-    private lazy var guide = ServerMessage.message(message, in: .guide)
-    private lazy var full = ServerMessage.message(message, in: .full)
+    private lazy var guide = WebSocketFrame.encode(.text, ServerMessage.message(message, in: .guide))
+    private lazy var full = WebSocketFrame.encode(.text, ServerMessage.message(message, in: .full))
 
     package init(_ message: Message) { self.message = message }
 
+    /// The whole frame, head and text.
     package func frame(in dialect: Dialect) -> ByteBuffer {
         switch dialect {
         case .guide: guide

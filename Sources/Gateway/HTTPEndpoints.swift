@@ -1,6 +1,5 @@
 package import NIOCore
 package import NIOHTTP1
-import NIOWebSocket
 
 /// Answers what is not a WebSocket: `/health`, `/ready`, and refusals.
 ///
@@ -129,8 +128,8 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
         switch error {
-        // NIO's word for a refused handshake, before it passes the request on.
-        case is NIOWebSocketUpgradeError: break
+        // A refused handshake: NIO says so before it passes the request on.
+        case is HTTPRefusal: break
         case is HTTPParserError where !isEnding && !isUpgrading:
             refuse(.badRequest("This is not a valid HTTP request."), head: nil, context: context)
         default: context.close(promise: nil)

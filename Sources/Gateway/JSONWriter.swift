@@ -9,7 +9,7 @@ package struct JSONWriter {
 
     /// - Parameter capacity: how long the text will be at most, if that is known.
     package init(capacity: Int) {
-        buffer = ByteBufferAllocator().buffer(capacity: capacity)
+        buffer = .withHeadroom(capacity: capacity)
     }
 
     /// Text of ours, as it is: syntax, names and words without anything to escape.

@@ -1,5 +1,4 @@
 package import NIOCore
-package import NIOWebSocket
 
 /// Who stands behind a WebSocket. All calls come on the socket's event loop.
 package protocol WebSocketDelegate: AnyObject {
@@ -19,14 +18,17 @@ package protocol WebSocketDelegate: AnyObject {
     func disconnected()
 }
 
-/// One WebSocket: carries out what ``WebSocketStateMachine`` decides and hands messages to its delegate.
+/// One WebSocket, from the bytes of its TCP connection: carries out what ``WebSocketStateMachine`` decides and hands messages
+/// to its delegate.
 ///
-/// Owned by its event loop; everything here must be called there. What is sent is written at once and flushed once for
-/// each turn of the loop: when the socket was read, or in a task at the turn's end.
+/// Owned by its event loop; everything here must be called there. What is sent is gathered, and leaves in one write for each
+/// turn of the loop: when the socket was read, or in a task at the turn's end.
 package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHandler {
-    package typealias InboundIn = WebSocketFrame
-    package typealias OutboundOut = WebSocketFrame
+    package typealias InboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
 
+    /// Past this many bytes what was gathered goes to the channel before the turn ends, so that ``isWritable`` knows of it.
+    private static let maxGatheredBytes = 16 * 1024
     /// How long the peer may take to end the connection after our close frame.
     package static let closeTimeout = TimeAmount.seconds(5)
 
@@ -38,6 +40,8 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     private var isConnected = false
     private var isReading = false
     private var isPaused = false
+    /// Frames of this turn that the channel does not have yet; `nil` for none.
+    private var gathered: ByteBuffer?
     private var hasUnflushedWrites = false
     private var isFlushScheduled = false
     /// The answer to the last ping, kept back while the peer does not read. RFC 6455 §5.5.3: the last one is enough.
@@ -56,22 +60,28 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     /// Whether the peer keeps up with what is sent: less than the high-water mark of bytes wait.
     package var isWritable: Bool { context?.channel.isWritable ?? false }
 
-    /// Bytes that were written and that the system has not taken yet.
+    /// Bytes that were sent and that the system has not taken yet.
     package var bufferedBytes: Int {
-        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        let written = (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        return written + (gathered?.readableBytes ?? 0)
     }
 
-    /// Writes one text frame; dropped when the socket is closing. `text` must be valid UTF-8.
-    package func send(text: ByteBuffer) { write(.text, text) }
+    /// Sends one text frame; dropped when the socket is closing. `text` must be valid UTF-8.
+    package func send(text: consuming ByteBuffer) { write(WebSocketFrame.encode(.text, text)) }
 
-    /// Writes a ping with a payload of at most 125 bytes; dropped when the socket is closing.
-    package func sendPing(_ payload: ByteBuffer) {
+    /// Sends a frame that ``WebSocketFrame/encode(_:_:)`` made, for this and maybe for others; dropped when the socket is
+    /// closing.
+    package func send(frame: ByteBuffer) { write(frame) }
+
+    /// Sends a ping with a payload of at most 125 bytes; dropped when the socket is closing.
+    package func sendPing(_ payload: consuming ByteBuffer) {
         precondition(payload.readableBytes <= WebSocketStateMachine.maxControlBytes)
-        write(.ping, payload)
+        write(WebSocketFrame.encode(.ping, payload))
     }
 
-    /// Lets what was written leave now.
+    /// Lets what was sent leave now.
     package func flush() {
+        writeGathered()
         guard hasUnflushedWrites else { return }
         hasUnflushedWrites = false
         context?.flush()
@@ -101,16 +111,29 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
 
     // MARK: Writing
 
-    private func write(_ opcode: WebSocketOpcode, _ data: ByteBuffer) {
-        guard state.isOpen, let context else { return }
-        context.write(Self.wrapOutboundOut(WebSocketFrame(fin: true, opcode: opcode, data: data)), promise: nil)
-        hasUnflushedWrites = true
+    private func write(_ frame: consuming ByteBuffer) {
+        guard state.isOpen, context != nil else { return }
+        if var frames = gathered {
+            gathered = nil
+            frames.writeImmutableBuffer(frame)
+            gathered = frames
+        } else {
+            gathered = frame
+        }
+        if gathered?.readableBytes ?? 0 >= Self.maxGatheredBytes { writeGathered() }
         guard !isReading, !isFlushScheduled else { return }
         isFlushScheduled = true
         eventLoop.assumeIsolated().execute {
             self.isFlushScheduled = false
             self.flush()
         }
+    }
+
+    private func writeGathered() {
+        guard let frames = gathered else { return }
+        gathered = nil
+        context?.write(Self.wrapOutboundOut(frames), promise: nil)
+        hasUnflushedWrites = true
     }
 
     private func setPaused(_ paused: Bool) {
@@ -127,7 +150,7 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
         case .deliver(let text): delegate?.received(text: text)
         case .deliverPong(let payload): delegate?.receivedPong(payload)
         case .sendPong(let payload):
-            if isWritable { write(.pong, payload) } else { delayedPong = payload }
+            if isWritable { write(WebSocketFrame.encode(.pong, payload)) } else { delayedPong = payload }
         case .sendClose(let payload, let next):
             sendClose(payload, then: next)
             if !state.isLingering { endDelegate(later: isOwnWish) }
@@ -141,8 +164,9 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
         guard let context else { return }
         // The peer's close frame must get through.
         setPaused(false)
+        writeGathered()
         hasUnflushedWrites = false
-        let frame = WebSocketFrame(fin: true, opcode: .connectionClose, data: payload)
+        let frame = WebSocketFrame.encode(.connectionClose, payload)
         let written = context.writeAndFlush(Self.wrapOutboundOut(frame)).assumeIsolated()
         closeTimer = eventLoop.assumeIsolated().scheduleTask(in: Self.closeTimeout) { [weak self] in
             self?.context?.close(promise: nil)
@@ -184,9 +208,9 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let frame = Self.unwrapInboundIn(data)
+        var bytes = Self.unwrapInboundIn(data)
         isReading = true
-        perform(state.receive(frame, data: frame.unmaskedData))
+        while let action = state.read(&bytes) { perform(action) }
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {
@@ -200,7 +224,7 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
         let isWritable = context.channel.isWritable
         if isWritable, let payload = delayedPong {
             delayedPong = nil
-            write(.pong, payload)
+            write(WebSocketFrame.encode(.pong, payload))
         }
         delegate?.writabilityChanged(isWritable: isWritable)
     }
@@ -211,17 +235,13 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        case let error as NIOWebSocketError: perform(state.receiveDecoderError(error))
-        // More of what could not be decoded, or a frame cut off by the end: dropped.
-        case is ByteToMessageDecoderError: break
-        default: perform(state.receiveEnd())
-        }
+        perform(state.receiveEnd())
     }
 
     package func channelInactive(context: ChannelHandlerContext) {
         perform(state.receiveEnd())
         closeTimer?.cancel()
+        gathered = nil
         context.fireChannelInactive()
     }
 

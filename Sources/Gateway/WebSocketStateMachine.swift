@@ -1,7 +1,6 @@
 package import NIOCore
-package import NIOWebSocket
 
-/// What RFC 6455 wants done with what arrives on a server's WebSocket: frames and events in, one action out each.
+/// What RFC 6455 wants done with what arrives on a server's WebSocket: bytes and events in, one action out each.
 ///
 /// Fragments are joined here. Extensions are not supported, so all reserved bits must be 0. After a fatal error, and
 /// after our own close frame, everything but the peer's close frame is dropped; after ``closeAfterReading(_:reason:)``
@@ -45,9 +44,26 @@ package struct WebSocketStateMachine {
 
     /// The pieces of a message so far.
     private struct Fragments {
-        var text: ByteBuffer
+        var text = ByteBuffer()
         var count = 1
         var validator = UTF8Validator()
+    }
+
+    /// The frame that is being read.
+    private struct Frame {
+        enum Payload {
+            /// It belongs to ``fragments``.
+            case text
+            case control
+            /// Nobody wants it.
+            case dropped
+        }
+
+        let opcode: WebSocketOpcode?
+        let isLast: Bool
+        var missingBytes: Int
+        var mask: WebSocketMask
+        var payload = Payload.text
     }
 
     package static let maxFragments = 1024
@@ -57,6 +73,13 @@ package struct WebSocketStateMachine {
     private let maxMessageBytes: Int
     private var state = State.open
     private var fragments: Fragments?
+    private var frame: Frame?
+    /// The first bytes of a head that has not come in full.
+    private var partialHead: [UInt8] = []
+    /// What has come of a control frame's payload.
+    private var control = ByteBuffer()
+    /// Nothing that comes is read any more.
+    private var isDeaf = false
 
     package init(maxMessageBytes: Int) { self.maxMessageBytes = maxMessageBytes }
 
@@ -67,56 +90,190 @@ package struct WebSocketStateMachine {
 
     // MARK: What the peer does
 
-    /// - Parameter data: the frame's payload without its mask.
-    package mutating func receive(_ frame: WebSocketFrame, data: ByteBuffer) -> Action {
-        switch state {
-        case .open: break
-        case .closing:
-            guard frame.opcode == .connectionClose else { return .none }
-            state = .closed
-            return .closeConnection
-        case .lingering:
-            guard frame.opcode != .connectionClose else {
-                state = .closed
-                return .closeConnection
+    /// Takes bytes off `input` until they demand something.
+    ///
+    /// Text is unmasked and held to be UTF-8 as it comes, so that what cannot become a message ends the connection before
+    /// the frame does.
+    ///
+    /// - Returns: `nil` when more bytes must come. Call it until then: what it returned is to be done in between.
+    package mutating func read(_ input: inout ByteBuffer) -> Action? {
+        while true {
+            guard state != .closed, !isDeaf else {
+                input.moveReaderIndex(to: input.writerIndex)
+                return nil
             }
-            guard frame.opcode == .text || frame.opcode == .continuation || frame.opcode == .pong else { return .none }
-        case .closed: return .none
-        }
-        guard !frame.rsv1, !frame.rsv2, !frame.rsv3 else {
-            return close(.protocolError, reason: "reserved bits are set")
-        }
-        guard frame.maskKey != nil else { return close(.protocolError, reason: "frames of a client must be masked") }
-        if frame.opcode.isControlOpcode {
-            guard frame.fin, data.readableBytes <= Self.maxControlBytes else {
-                return close(.protocolError, reason: "control frames must be whole and short")
+            if frame == nil {
+                switch readHead(&input) {
+                case .incomplete: return nil
+                case .invalid(let reason):
+                    let action = closeUnreadable(.protocolError, reason: reason)
+                    if action != .none { return action }
+                    continue
+                case .head(let head, _):
+                    let action = begin(head)
+                    if action != .none { return action }
+                    continue
+                }
             }
-        }
-        switch frame.opcode {
-        case .text: return receiveText(data, isWhole: frame.fin)
-        case .continuation: return receiveContinuation(data, isLast: frame.fin)
-        case .binary:
-            guard fragments == nil else { return closeForInterruption() }
-            return close(.unsupportedData, reason: CloseCode.unsupportedData.defaultReason)
-        case .ping: return .sendPong(data)
-        case .pong: return .deliverPong(data)
-        case .connectionClose: return receiveClose(data)
-        default: return close(.protocolError, reason: "unknown opcode")
+            let action = readPayload(&input)
+            if action != .none { return action }
+            if frame != nil, input.readableBytes == 0 { return nil }
         }
     }
 
-    /// The decoder found something that is no frame, or a frame that is too long. It can read no more.
-    package mutating func receiveDecoderError(_ error: NIOWebSocketError) -> Action {
+    private mutating func readHead(_ input: inout ByteBuffer) -> WebSocketFrameHead.Parsed {
+        guard partialHead.isEmpty else {
+            while let byte = input.readInteger(as: UInt8.self) {
+                partialHead.append(byte)
+                let parsed = partialHead.withUnsafeBytes(WebSocketFrameHead.parse)
+                guard parsed == .incomplete else {
+                    partialHead = []
+                    return parsed
+                }
+            }
+            return .incomplete
+        }
+        let parsed = input.withUnsafeReadableBytes(WebSocketFrameHead.parse)
+        switch parsed {
+        case .incomplete: partialHead = input.readBytes(length: input.readableBytes) ?? []
+        case .invalid: break
+        case .head(_, let bytes): input.moveReaderIndex(forwardBy: bytes)
+        }
+        return parsed
+    }
+
+    /// A frame begins: says how its payload is to be read, or refuses it.
+    private mutating func begin(_ head: WebSocketFrameHead) -> Action {
+        frame = Frame(
+            opcode: WebSocketOpcode(rawValue: head.opcode),
+            isLast: head.isLast,
+            missingBytes: head.payloadBytes,
+            mask: WebSocketMask(key: head.maskKey ?? 0)
+        )
+        switch (state, frame?.opcode) {
+        case (.closing, .connectionClose), (.lingering, .connectionClose):
+            // Whatever is wrong with it, it is the peer's end.
+            frame?.payload = .control
+            return head.payloadBytes > Self.maxControlBytes ? closeUnreadable(.protocolError, reason: "") : .none
+        case (.closing, _), (.lingering, .ping), (.lingering, .binary), (.lingering, nil):
+            frame?.payload = .dropped
+            return .none
+        default: break
+        }
+        guard head.reservedBits == 0 else { return refuse("reserved bits are set") }
+        guard head.maskKey != nil else { return refuse("frames of a client must be masked") }
+        if head.isControl, !head.isLast || head.payloadBytes > Self.maxControlBytes {
+            return closeUnreadable(.protocolError, reason: "control frames must be whole and short")
+        }
+        switch frame?.opcode {
+        case .text, .binary:
+            guard fragments == nil else { return refuse("a message began inside another") }
+            guard frame?.opcode == .text else {
+                return refuse(.unsupportedData, CloseCode.unsupportedData.defaultReason)
+            }
+            guard head.payloadBytes <= maxMessageBytes else {
+                return closeUnreadable(.tooLarge, reason: CloseCode.tooLarge.defaultReason)
+            }
+            fragments = Fragments()
+        case .continuation:
+            guard fragments != nil else { return refuse("a continuation of nothing") }
+            fragments!.count += 1
+            guard fragments!.count <= Self.maxFragments else {
+                return refuse(.policyViolation, "the message is in too many pieces")
+            }
+            guard head.payloadBytes <= maxMessageBytes else {
+                return closeUnreadable(.tooLarge, reason: CloseCode.tooLarge.defaultReason)
+            }
+            guard fragments!.text.readableBytes + head.payloadBytes <= maxMessageBytes else {
+                return refuse(.tooLarge, "messages may have at most \(maxMessageBytes) bytes")
+            }
+        case .ping, .pong, .connectionClose: frame?.payload = .control
+        case nil: return refuse("unknown opcode")
+        }
+        return .none
+    }
+
+    private mutating func refuse(_ reason: String) -> Action { refuse(.protocolError, reason) }
+
+    /// The frame at hand breaks a rule: it is read to its end, and dropped.
+    private mutating func refuse(_ code: CloseCode, _ reason: String) -> Action {
+        frame?.payload = .dropped
+        return close(code, reason: reason)
+    }
+
+    /// What follows can no longer be told apart, or is too much to wait for.
+    private mutating func closeUnreadable(_ code: CloseCode, reason: String) -> Action {
+        isDeaf = true
         guard state == .open else {
             state = .closed
             return .closeConnection
         }
-        switch error {
-        case .invalidFrameLength:
-            return close(.tooLarge, reason: CloseCode.tooLarge.defaultReason, then: .awaitEnd)
-        case .fragmentedControlFrame, .multiByteControlFrameLength:
-            return close(.protocolError, reason: "control frames must be whole and short", then: .awaitEnd)
+        return close(code, reason: reason, then: .awaitEnd)
+    }
+
+    private mutating func readPayload(_ input: inout ByteBuffer) -> Action {
+        guard var frame else { return .none }
+        let count = min(frame.missingBytes, input.readableBytes)
+        if count > 0 {
+            frame.missingBytes -= count
+            switch frame.payload {
+            case .dropped: input.moveReaderIndex(forwardBy: count)
+            case .control: frame.mask.move(count, from: &input, to: &control)
+            case .text:
+                // So that the text has one owner and grows in place.
+                guard var fragments else { return .none }
+                self.fragments = nil
+                // All of a frame that is here; of one that is not, no more than what is.
+                fragments.text.reserveCapacity(minimumWritableBytes: count)
+                frame.mask.move(count, from: &input, to: &fragments.text)
+                let isText = fragments.validator.accept(
+                    fragments.text.viewBytes(
+                        at: fragments.text.writerIndex - count,
+                        length: count
+                    )!
+                )
+                self.fragments = fragments
+                guard isText else {
+                    self.frame = frame
+                    return refuse(.invalidText, CloseCode.invalidText.defaultReason)
+                }
+            }
         }
+        guard frame.missingBytes == 0 else {
+            self.frame = frame
+            return .none
+        }
+        self.frame = nil
+        return end(frame)
+    }
+
+    /// A frame is here in full.
+    private mutating func end(_ frame: Frame) -> Action {
+        guard frame.payload != .dropped else { return .none }
+        switch frame.opcode {
+        case .text, .continuation:
+            guard frame.isLast, let message = fragments else { return .none }
+            fragments = nil
+            guard message.validator.isComplete else {
+                return close(.invalidText, reason: CloseCode.invalidText.defaultReason)
+            }
+            return .deliver(message.text)
+        case .ping: return .sendPong(takeControl())
+        case .pong: return .deliverPong(takeControl())
+        case .connectionClose:
+            let payload = takeControl()
+            guard state == .open else {
+                state = .closed
+                return .closeConnection
+            }
+            return receiveClose(payload)
+        case .binary, nil: return .none
+        }
+    }
+
+    private mutating func takeControl() -> ByteBuffer {
+        defer { control = ByteBuffer() }
+        return control
     }
 
     /// The peer will send nothing more: without its close frame that is an abrupt end, and there is nobody to answer.
@@ -136,11 +293,11 @@ package struct WebSocketStateMachine {
 
     /// Begins the close handshake, and takes what the peer sends until it has seen our close frame and sent its own.
     package mutating func closeAfterReading(_ code: CloseCode, reason: String) -> Action {
-        let gathered = fragments
+        let (gathered, reading) = (fragments, frame)
         let action = close(code, reason: reason, then: .awaitClose)
         if action != .none {
             state = .lingering
-            fragments = gathered
+            (fragments, frame) = (gathered, reading)
         }
         return action
     }
@@ -148,9 +305,10 @@ package struct WebSocketStateMachine {
     private mutating func close(_ code: CloseCode, reason: String, then next: AfterClose) -> Action {
         // What breaks the rules while we linger ends the lingering; the close frame is sent already.
         if state == .lingering { state = .closing }
+        fragments = nil
         guard state == .open else { return .none }
         state = .closing
-        fragments = nil
+        if frame?.payload == .text { frame?.payload = .dropped }
         var payload = ByteBuffer(integer: code.rawValue)
         var bytes = Self.maxControlBytes - 2
         for character in reason {
@@ -159,48 +317,6 @@ package struct WebSocketStateMachine {
             payload.writeString(String(character))
         }
         return .sendClose(payload, then: next)
-    }
-
-    // MARK: Text
-
-    private mutating func receiveText(_ data: ByteBuffer, isWhole: Bool) -> Action {
-        guard fragments == nil else { return closeForInterruption() }
-        guard data.readableBytes <= maxMessageBytes else { return closeForLength() }
-        var fragments = Fragments(text: data)
-        guard fragments.validator.accept(data) else { return closeForInvalidText() }
-        guard isWhole else {
-            self.fragments = fragments
-            return .none
-        }
-        return fragments.validator.isComplete ? .deliver(data) : closeForInvalidText()
-    }
-
-    private mutating func receiveContinuation(_ data: ByteBuffer, isLast: Bool) -> Action {
-        guard var fragments else { return close(.protocolError, reason: "a continuation of nothing") }
-        // So that the text has one owner and grows in place.
-        self.fragments = nil
-        fragments.count += 1
-        guard fragments.count <= Self.maxFragments else {
-            return close(.policyViolation, reason: "the message is in too many pieces")
-        }
-        guard fragments.text.readableBytes + data.readableBytes <= maxMessageBytes else { return closeForLength() }
-        guard fragments.validator.accept(data) else { return closeForInvalidText() }
-        fragments.text.writeImmutableBuffer(data)
-        guard isLast else {
-            self.fragments = fragments
-            return .none
-        }
-        return fragments.validator.isComplete ? .deliver(fragments.text) : closeForInvalidText()
-    }
-
-    private mutating func closeForInterruption() -> Action {
-        close(.protocolError, reason: "a message began inside another")
-    }
-    private mutating func closeForLength() -> Action {
-        close(.tooLarge, reason: "messages may have at most \(maxMessageBytes) bytes")
-    }
-    private mutating func closeForInvalidText() -> Action {
-        close(.invalidText, reason: CloseCode.invalidText.defaultReason)
     }
 
     // MARK: Close
@@ -216,7 +332,9 @@ package struct WebSocketStateMachine {
             return close(.protocolError, reason: "invalid close code")
         }
         var validator = UTF8Validator()
-        guard validator.accept(rest), validator.isComplete else { return closeForInvalidText() }
+        guard validator.accept(rest.readableBytesView), validator.isComplete else {
+            return close(.invalidText, reason: CloseCode.invalidText.defaultReason)
+        }
         state = .closed
         fragments = nil
         return .sendClose(ByteBuffer(integer: code), then: .closeConnection)
@@ -232,7 +350,18 @@ package struct WebSocketStateMachine {
 }
 
 extension UTF8Validator {
-    fileprivate mutating func accept(_ buffer: ByteBuffer) -> Bool {
-        buffer.withUnsafeReadableBytes { accept($0) }
+    fileprivate mutating func accept(_ view: ByteBufferView) -> Bool { view.withUnsafeBytes { accept($0) } }
+}
+
+extension WebSocketMask {
+    /// Takes the next bytes off `input` and puts them to `text` without their mask.
+    fileprivate mutating func move(_ count: Int, from input: inout ByteBuffer, to text: inout ByteBuffer) {
+        input.readWithUnsafeReadableBytes { source in
+            text.writeWithUnsafeMutableBytes(minimumWritableBytes: count) { target in
+                remove(from: UnsafeRawBufferPointer(rebasing: source[..<count]), into: target)
+                return count
+            }
+            return count
+        }
     }
 }

@@ -57,11 +57,14 @@ package struct Message: Sendable, Equatable {
         channel: CustomerChannel
     ) {
         var words = WordReader(record)
-        guard let id = words.nextID(), let kindWord = words.next(), kindWord.readableBytes == 1,
-            let kind = SenderKind(rawValue: kindWord.getInteger(at: kindWord.readerIndex)!),
+        guard let id = words.nextID(),
+            let kind = words.nextWord({ $0.count == 1 ? SenderKind(rawValue: $0[0]) : nil }),
             let sender = words.nextID(), let at = words.nextInt(), let origin = words.next(),
-            let lengths = words.nextInts(4), let rest = words.rest(afterLineFeed: true),
-            lengths.allSatisfy({ $0 >= 0 }), rest.readableBytes == lengths.reduce(0, +)
+            let contentBytes = words.nextInt(), let metadataBytes = words.nextInt(),
+            let clientMessageIDBytes = words.nextInt(), let noteBytes = words.nextInt(),
+            let rest = words.rest(afterLineFeed: true),
+            min(contentBytes, metadataBytes, clientMessageIDBytes, noteBytes) >= 0,
+            rest.readableBytes == contentBytes &+ metadataBytes &+ clientMessageIDBytes &+ noteBytes
         else { return nil }
         var parts = rest
         self.id = id
@@ -73,10 +76,15 @@ package struct Message: Sendable, Equatable {
         self.sender = sender
         self.at = Timestamp(milliseconds: at)
         self.origin = origin == WordReader.dash ? ByteBuffer() : origin
-        content = parts.readSlice(length: lengths[0])!
-        metadata = parts.readSlice(length: lengths[1])!
-        clientMessageID = parts.readSlice(length: lengths[2])!
-        senderNote = parts.readSlice(length: lengths[3])!
+        guard let content = parts.readSlice(length: contentBytes),
+            let metadata = parts.readSlice(length: metadataBytes),
+            let clientMessageID = parts.readSlice(length: clientMessageIDBytes),
+            let senderNote = parts.readSlice(length: noteBytes)
+        else { return nil }
+        self.content = content
+        self.metadata = metadata
+        self.clientMessageID = clientMessageID
+        self.senderNote = senderNote
     }
 
     /// The end of a record: the four lengths, a line feed and the four parts. The script puts the rest before it.

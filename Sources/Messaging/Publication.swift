@@ -21,8 +21,8 @@ package enum Publication: Sendable, Equatable {
     /// - Returns: The mailbox's count, and the publication, `nil` if this program does not know its kind.
     package static func read(_ payload: ByteBuffer) -> (count: Int, publication: Publication?)? {
         var words = WordReader(payload)
-        guard let kind = words.next(), let count = words.nextInt() else { return nil }
-        return (count, Publication(kind: kind.getInteger(at: kind.readerIndex) ?? 0, &words))
+        guard let kind = words.nextWord({ $0.first }), let count = words.nextInt() else { return nil }
+        return (count, Publication(kind: kind, &words))
     }
 
     private init?(kind: UInt8, _ words: inout WordReader) {
@@ -61,14 +61,13 @@ package enum AgentTarget: Sendable, Equatable {
     case one(UniqueID)
     case none
 
-    fileprivate init?(_ word: ByteBuffer?) {
-        guard let word else { return nil }
-        switch (word.readableBytes, word.getInteger(at: word.readerIndex, as: UInt8.self)) {
-        case (1, UInt8(ascii: "*")): self = .all
-        case (1, UInt8(ascii: "-")): self = .none
-        default:
-            guard let id = UniqueID(utf8: word.readableBytesView) else { return nil }
-            self = .one(id)
+    fileprivate static func read(_ words: inout WordReader) -> AgentTarget? {
+        words.nextWord { word in
+            switch (word.count, word.first) {
+            case (1, UInt8(ascii: "*")): AgentTarget.all
+            case (1, UInt8(ascii: "-")): AgentTarget.none
+            default: UniqueID(utf8: word).map { .one($0) }
+            }
         }
     }
 }
@@ -82,8 +81,8 @@ package struct MessagePublication: Sendable, Equatable {
     package let message: Message
 
     fileprivate init?(_ words: inout WordReader) {
-        guard let customer = words.nextID(), let conversation = words.nextID(), let channel = words.next(),
-            let channel = CustomerChannel(rawValue: String(buffer: channel)), let target = AgentTarget(words.next()),
+        guard let customer = words.nextID(), let conversation = words.nextID(), let channel = words.nextText(),
+            let channel = CustomerChannel(rawValue: channel), let target = AgentTarget.read(&words),
             let generation = words.nextInt(), let seq = words.nextInt(), let before = words.nextInt(),
             let record = words.rest(afterLineFeed: true),
             let message = Message(
@@ -116,9 +115,9 @@ package struct AssignmentPublication: Sendable, Equatable {
     package let assigneeName: ByteBuffer
 
     fileprivate init?(_ words: inout WordReader) {
-        guard let customer = words.nextID(), let conversation = words.nextID(), let channel = words.next(),
-            let channel = CustomerChannel(rawValue: String(buffer: channel)), let state = words.next(),
-            let state = Conversation.State(rawValue: String(buffer: state)), let assignee = AgentTarget(words.next()),
+        guard let customer = words.nextID(), let conversation = words.nextID(), let channel = words.nextText(),
+            let channel = CustomerChannel(rawValue: channel), let state = words.nextText(),
+            let state = Conversation.State(rawValue: state), let assignee = AgentTarget.read(&words),
             let numbers = words.nextInts(3), let name = words.rest(afterLineFeed: true)
         else { return nil }
         self.customer = customer
@@ -143,7 +142,7 @@ package struct SignalPublication: Sendable, Equatable {
     package let from: UniqueID
 
     fileprivate init?(_ words: inout WordReader) {
-        guard let customer = words.nextID(), let conversation = words.nextID(), let target = AgentTarget(words.next()),
+        guard let customer = words.nextID(), let conversation = words.nextID(), let target = AgentTarget.read(&words),
             let side = words.next(), let from = words.nextID()
         else { return nil }
         self.customer = customer

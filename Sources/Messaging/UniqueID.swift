@@ -18,34 +18,56 @@ package struct UniqueID: Hashable, Sendable, CustomStringConvertible {
     /// The 36 characters of a UUID, hexadecimal digits in either case. Any version is read; `nil` for anything else.
     package init?(_ text: some StringProtocol) {
         var text = String(text)
-        guard let id = text.withUTF8({ UniqueID(utf8: $0) }) else { return nil }
+        guard let id = text.withUTF8({ UniqueID(utf8: UnsafeRawBufferPointer($0)) }) else { return nil }
         self = id
     }
 
-    package init?(utf8 bytes: some Collection<UInt8>) {
-        guard bytes.count == 36 else { return nil }
-        var halves: (UInt64, UInt64) = (0, 0)
-        var digits = 0
-        for (position, byte) in bytes.enumerated() {
-            if position == 8 || position == 13 || position == 18 || position == 23 {
-                guard byte == UInt8(ascii: "-") else { return nil }
-                continue
-            }
-            let nibble: UInt8
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"): nibble = byte - UInt8(ascii: "0")
-            case UInt8(ascii: "a")...UInt8(ascii: "f"): nibble = byte - UInt8(ascii: "a") + 10
-            case UInt8(ascii: "A")...UInt8(ascii: "F"): nibble = byte - UInt8(ascii: "A") + 10
-            default: return nil
-            }
-            if digits < 16 {
-                halves.0 = halves.0 << 4 | UInt64(nibble)
-            } else {
-                halves.1 = halves.1 << 4 | UInt64(nibble)
-            }
-            digits += 1
+    /// The same, from bytes: 36 and no more.
+    package init?(utf8 bytes: UnsafeRawBufferPointer) {
+        guard bytes.count == 36, bytes[8] == Self.hyphen, bytes[13] == Self.hyphen, bytes[18] == Self.hyphen,
+            bytes[23] == Self.hyphen
+        else { return nil }
+        func digits(at offset: Int) -> UInt64 {
+            UInt64(UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt32.self)))
         }
-        (high, low) = halves
+        guard let first = Self.number(ofDigits: digits(at: 0) | digits(at: 4) << 32),
+            let second = Self.number(ofDigits: digits(at: 9) | digits(at: 14) << 32),
+            let third = Self.number(ofDigits: digits(at: 19) | digits(at: 24) << 32),
+            let fourth = Self.number(ofDigits: digits(at: 28) | digits(at: 32) << 32)
+        else { return nil }
+        high = UInt64(first) << 32 | UInt64(second)
+        low = UInt64(third) << 32 | UInt64(fourth)
+    }
+
+    private static let hyphen = UInt8(ascii: "-")
+    /// One in each of eight bytes.
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+
+    /// Eight hexadecimal digits, the first in the lowest byte, all at once: an id is read and written several times for each
+    /// message.
+    private static func number(ofDigits text: UInt64) -> UInt32? {
+        // '0' is 0x30, 'A' 0x41, 'a' 0x61: the low four bits, and nine more for a letter.
+        let nibbles = (text & (0x0f * ones)) &+ (text >> 6 & ones) &* 9
+        // What is no digit does not become what it was.
+        guard nibbles & (0xf0 * ones) == 0, Self.digits(of: nibbles) == text | (text & (0x40 * ones)) >> 1 else {
+            return nil
+        }
+        var packed = (nibbles << 4 | nibbles >> 8) & 0x00ff_00ff_00ff_00ff
+        packed = (packed | packed >> 8) & 0x0000_ffff_0000_ffff
+        return UInt32(truncatingIfNeeded: packed | packed >> 16).byteSwapped
+    }
+
+    /// Digits in lower case for eight nibbles, one in each byte.
+    private static func digits(of nibbles: UInt64) -> UInt64 {
+        let letters = (nibbles &+ 6 * ones) >> 4 & ones
+        return nibbles &+ 0x30 * ones &+ letters &* 39
+    }
+
+    private static func digits(of number: UInt32) -> UInt64 {
+        var spread = UInt64(number.byteSwapped)
+        spread = (spread | spread << 16) & 0x0000_ffff_0000_ffff
+        spread = (spread | spread << 8) & 0x00ff_00ff_00ff_00ff
+        return digits(of: (spread >> 4 | spread << 8) & (0x0f * ones))
     }
 
     package var partition: Partition { Partition(Int(low & 63)) }
@@ -59,17 +81,23 @@ package struct UniqueID: Hashable, Sendable, CustomStringConvertible {
     /// - Returns: 36.
     @discardableResult
     package func write(into buffer: UnsafeMutableRawBufferPointer) -> Int {
-        var offset = 0
-        for digit in 0..<32 {
-            if digit == 8 || digit == 12 || digit == 16 || digit == 20 {
-                buffer[offset] = UInt8(ascii: "-")
-                offset += 1
-            }
-            let half = digit < 16 ? high : low
-            let nibble = UInt8(truncatingIfNeeded: half >> UInt64(60 - (digit & 15) * 4)) & 15
-            buffer[offset] = nibble < 10 ? UInt8(ascii: "0") + nibble : UInt8(ascii: "a") + nibble - 10
-            offset += 1
+        precondition(buffer.count >= 36)
+        func store(_ digits: UInt64, at offset: Int, then next: Int) {
+            buffer.storeBytes(
+                of: UInt32(truncatingIfNeeded: digits).littleEndian,
+                toByteOffset: offset,
+                as: UInt32.self
+            )
+            buffer.storeBytes(of: UInt32(digits >> 32).littleEndian, toByteOffset: next, as: UInt32.self)
         }
-        return offset
+        store(Self.digits(of: UInt32(high >> 32)), at: 0, then: 4)
+        store(Self.digits(of: UInt32(truncatingIfNeeded: high)), at: 9, then: 14)
+        store(Self.digits(of: UInt32(low >> 32)), at: 19, then: 24)
+        store(Self.digits(of: UInt32(truncatingIfNeeded: low)), at: 28, then: 32)
+        buffer[8] = Self.hyphen
+        buffer[13] = Self.hyphen
+        buffer[18] = Self.hyphen
+        buffer[23] = Self.hyphen
+        return 36
     }
 }

@@ -21,18 +21,18 @@ package struct WordReader {
         return word
     }
 
+    /// A decimal number of at most 19 characters.
     package mutating func nextInt() -> Int? {
-        guard let word = next(), word.readableBytes <= 19 else { return nil }
-        var value = 0
-        var bytes = word.readableBytesView[...]
-        let isNegative = bytes.first == UInt8(ascii: "-")
-        if isNegative { bytes = bytes.dropFirst() }
-        guard !bytes.isEmpty else { return nil }
-        for byte in bytes {
-            guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
-            value = value &* 10 &+ Int(byte - UInt8(ascii: "0"))
+        nextWord { bytes in
+            let isNegative = bytes.first == UInt8(ascii: "-")
+            guard bytes.count <= 19, bytes.count > (isNegative ? 1 : 0) else { return nil }
+            var value = 0
+            for byte in bytes.dropFirst(isNegative ? 1 : 0) {
+                guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9") else { return nil }
+                value = value &* 10 &+ Int(byte - UInt8(ascii: "0"))
+            }
+            return isNegative ? -value : value
         }
-        return isNegative ? -value : value
     }
 
     package mutating func nextInts(_ count: Int) -> [Int]? {
@@ -45,7 +45,28 @@ package struct WordReader {
     }
 
     package mutating func nextID() -> UniqueID? {
-        next().flatMap { UniqueID(utf8: $0.readableBytesView) }
+        nextWord { UniqueID(utf8: $0) }
+    }
+
+    /// The next word as text.
+    package mutating func nextText() -> String? {
+        nextWord { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Reads a word where it lies: publications have many, and a slice of each would be counted as one more owner.
+    package mutating func nextWord<Value>(_ read: (UnsafeRawBufferPointer) -> Value?) -> Value? {
+        var passed = 0
+        let value = buffer.withUnsafeReadableBytes { bytes -> Value? in
+            var length = 0
+            while length < bytes.count, bytes[length] != UInt8(ascii: " "), bytes[length] != UInt8(ascii: "\n") {
+                length += 1
+            }
+            // A line feed stays where it is: it ends the line.
+            passed = length + (length < bytes.count && bytes[length] == UInt8(ascii: " ") ? 1 : 0)
+            return length > 0 ? read(UnsafeRawBufferPointer(rebasing: bytes[..<length])) : nil
+        }
+        if value != nil { buffer.moveReaderIndex(forwardBy: passed) }
+        return value
     }
 
     /// What is left; with `afterLineFeed`, a line feed must come first and is passed over.

@@ -1,6 +1,5 @@
 import Gateway
 import NIOCore
-import NIOWebSocket
 
 /// The bytes of a frame as a client sends it.
 func frameBytes(
@@ -10,9 +9,19 @@ func frameBytes(
     rsv: UInt8 = 0,
     masked: Bool = true
 ) -> [UInt8] {
+    frameBytes(opcode.rawValue, payload, fin: fin, rsv: rsv, masked: masked)
+}
+
+/// The same, also for opcodes that are reserved.
+func frameBytes(
+    _ opcode: UInt8,
+    _ payload: some Sequence<UInt8>,
+    fin: Bool = true,
+    rsv: UInt8 = 0,
+    masked: Bool = true
+) -> [UInt8] {
     let payload = Array(payload)
-    let code = UInt8(WebSocketOpcode.allCases.firstIndex(of: opcode) ?? 0)
-    var bytes: [UInt8] = [(fin ? 0x80 : 0) | rsv << 4 | code]
+    var bytes: [UInt8] = [(fin ? 0x80 : 0) | rsv << 4 | opcode]
     let mask: UInt8 = masked ? 0x80 : 0
     switch payload.count {
     case 0...125: bytes.append(mask | UInt8(payload.count))
@@ -22,6 +31,12 @@ func frameBytes(
     guard masked else { return bytes + payload }
     let key: [UInt8] = [0x37, 0xfa, 0x21, 0x3d]
     return bytes + key + payload.enumerated().map { $1 ^ key[$0 % 4] }
+}
+
+/// A frame whose head says that its payload has another length, in 64 bits.
+func frameBytes(_ opcode: WebSocketOpcode, _ payload: [UInt8], claiming length: UInt64) -> [UInt8] {
+    let size = (0..<8).reversed().map { UInt8(truncatingIfNeeded: length >> ($0 * 8)) }
+    return [0x80 | opcode.rawValue, 0xff] + size + [0, 0, 0, 0] + payload
 }
 
 func textBytes(_ text: String, fin: Bool = true) -> [UInt8] { frameBytes(.text, text.utf8, fin: fin) }

@@ -1,7 +1,6 @@
 import Gateway
 import NIOCore
 import NIOEmbedded
-import NIOWebSocket
 import Testing
 
 @Suite("A WebSocket in its pipeline")
@@ -26,10 +25,7 @@ struct WebSocketHandlerTests {
 
         init(isActive: Bool = true) throws {
             handler = WebSocketHandler(delegate: delegate, eventLoop: channel.eventLoop)
-            try channel.pipeline.syncOperations.addHandlers([
-                counter, WebSocketFrameEncoder(), ByteToMessageHandler(WebSocketFrameDecoder(maxFrameSize: 65_536)),
-                handler,
-            ])
+            try channel.pipeline.syncOperations.addHandlers([counter, handler])
             if isActive { try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait() }
         }
 

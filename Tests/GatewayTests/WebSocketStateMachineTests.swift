@@ -1,6 +1,5 @@
 import Gateway
 import NIOCore
-import NIOWebSocket
 import Testing
 
 @Suite("The WebSocket state machine")
@@ -9,18 +8,10 @@ struct WebSocketStateMachineTests {
 
     private static let limit = 65_536
 
-    private func frame(_ opcode: WebSocketOpcode, fin: Bool = true, rsv: UInt8 = 0, masked: Bool = true)
-        -> WebSocketFrame
-    {
-        WebSocketFrame(
-            fin: fin,
-            rsv1: rsv & 4 != 0,
-            rsv2: rsv & 2 != 0,
-            rsv3: rsv & 1 != 0,
-            opcode: opcode,
-            maskKey: masked ? [1, 2, 3, 4] : nil,
-            data: ByteBuffer()
-        )
+    /// What a machine demands first of these bytes; `.none` for nothing.
+    private func receive(_ machine: inout WebSocketStateMachine, _ bytes: [UInt8]) -> Action {
+        var buffer = ByteBuffer(bytes: bytes)
+        return machine.read(&buffer) ?? .none
     }
 
     private func receive(
@@ -29,7 +20,7 @@ struct WebSocketStateMachineTests {
         _ payload: some Sequence<UInt8>,
         fin: Bool = true
     ) -> Action {
-        machine.receive(frame(opcode, fin: fin), data: ByteBuffer(bytes: payload))
+        receive(&machine, frameBytes(opcode, payload, fin: fin))
     }
 
     private func machine() -> WebSocketStateMachine { WebSocketStateMachine(maxMessageBytes: Self.limit) }
@@ -115,20 +106,19 @@ struct WebSocketStateMachineTests {
 
     @Test("A frame that RFC 6455 forbids is a protocol error")
     func protocolErrors() {
-        let empty = ByteBuffer()
         let forbidden = [
-            frame(.text, masked: false), frame(.text, rsv: 4), frame(.text, rsv: 2), frame(.ping, rsv: 1),
-            frame(.ping, fin: false), frame(.connectionClose, fin: false), frame(.continuation),
-            frame(.continuation, fin: false),
+            frameBytes(.text, [], masked: false), frameBytes(.text, [], rsv: 4), frameBytes(.text, [], rsv: 2),
+            frameBytes(.ping, [], rsv: 1), frameBytes(.ping, [], fin: false),
+            frameBytes(.connectionClose, [], fin: false), frameBytes(.continuation, []),
+            frameBytes(.continuation, [], fin: false),
         ]
-        for frame in forbidden {
+        for bytes in forbidden {
             var machine = machine()
-            #expect(code(machine.receive(frame, data: empty)) == .protocolError, "\(frame)")
+            #expect(code(receive(&machine, bytes)) == .protocolError, "\(bytes)")
         }
-        for opcode in WebSocketOpcode.allCases
-        where ![.continuation, .text, .binary, .connectionClose, .ping, .pong].contains(opcode) {
+        for opcode in 0...15 as ClosedRange<UInt8> where WebSocketOpcode(rawValue: opcode) == nil {
             var machine = machine()
-            #expect(code(machine.receive(frame(opcode), data: empty)) == .protocolError, "\(opcode)")
+            #expect(code(receive(&machine, frameBytes(opcode, []))) == .protocolError, "\(opcode)")
         }
         var machine = machine()
         #expect(code(receive(&machine, .ping, [UInt8](repeating: 0, count: 126))) == .protocolError)
@@ -150,17 +140,65 @@ struct WebSocketStateMachineTests {
         #expect(code(receive(&machine, .binary, "a".utf8)) == .unsupportedData)
     }
 
-    @Test("What the decoder cannot read ends the connection with a code, and sending with it")
-    func decoderErrors() {
-        for (error, expected) in [
-            (NIOWebSocketError.invalidFrameLength, CloseCode.tooLarge), (.fragmentedControlFrame, .protocolError),
-            (.multiByteControlFrameLength, .protocolError),
-        ] {
+    @Test("What can't be told apart any more ends the connection with a code, and reading with it")
+    func unreadable() {
+        for (bytes, expected) in [
+            (frameBytes(.text, [], claiming: 65_537), CloseCode.tooLarge),
+            (frameBytes(.text, [], claiming: UInt64(Int64.max)), .tooLarge),
+            (frameBytes(.text, [], claiming: 1 << 63), .protocolError),
+            ([0x81, 0xfe, 0x00, 0x7d, 1, 2, 3, 4], .protocolError),
+            ([0x81, 0xff, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 1, 2, 3, 4], .protocolError),
+            (frameBytes(.ping, [UInt8](repeating: 0, count: 126)), .protocolError),
+        ] as [([UInt8], CloseCode)] {
             var machine = machine()
-            let action = machine.receiveDecoderError(error)
+            let action = receive(&machine, bytes)
             #expect(code(action) == expected)
             if case .sendClose(_, let next) = action { #expect(next == .awaitEnd) }
-            #expect(machine.receiveDecoderError(error) == .closeConnection)
+            #expect(receive(&machine, closeBytes(1000)) == .none)
+            #expect(machine.receiveEnd() == .closeConnection)
+        }
+    }
+
+    @Test("Text that can't become UTF-8 fails with the byte that shows it, before its frame is there")
+    func invalidTextInPieces() {
+        var machine = machine()
+        let bytes = frameBytes(.text, "κόσμε".utf8 + [0xf4, 0x90, 0x80, 0x80] + "edited".utf8)
+        let bad = bytes.count - "edited".utf8.count - 3
+        for byte in bytes[..<bad] where receive(&machine, [byte]) != .none {
+            Issue.record("It failed too early.")
+            break
+        }
+        #expect(machine.isOpen)
+        #expect(code(receive(&machine, [bytes[bad]])) == .invalidText)
+        #expect(receive(&machine, Array(bytes[(bad + 1)...]) + closeBytes(1007)) == .closeConnection)
+    }
+
+    @Test("Random frames mean the same however their bytes are cut")
+    func randomCuts() {
+        var chance = SeededGenerator(seed: 7)
+        for _ in 0..<300 {
+            var bytes: [UInt8] = []
+            for _ in 0..<Int.random(in: 1...6, using: &chance) {
+                let opcodes = WebSocketOpcode.allCases
+                var payload = Array("汉字 and ascii 🙂".utf8)
+                payload = Array(repeating: payload, count: .random(in: 0...12, using: &chance)).flatMap { $0 }
+                if Int.random(in: 0..<8, using: &chance) == 0 { payload.append(0xff) }
+                let opcode = opcodes[.random(in: 0..<opcodes.count, using: &chance)]
+                bytes += frameBytes(opcode, payload, fin: Bool.random(using: &chance))
+            }
+            var whole = machine()
+            var buffer = ByteBuffer(bytes: bytes)
+            var expected: [Action] = []
+            while let action = whole.read(&buffer) { expected.append(action) }
+            var cut = machine()
+            var actions: [Action] = []
+            var rest = bytes[...]
+            while !rest.isEmpty {
+                var piece = ByteBuffer(bytes: rest.prefix(.random(in: 1...40, using: &chance)))
+                rest = rest.dropFirst(piece.readableBytes)
+                while let action = cut.read(&piece) { actions.append(action) }
+            }
+            #expect(actions == expected)
         }
     }
 

@@ -54,6 +54,26 @@ struct PlacementTests {
         #expect(UniqueID(text) == nil)
     }
 
+    @Test("Every hexadecimal digit counts in its place, and no other byte is one")
+    func digits() throws {
+        let text = Array("0123abcd-4567-4def-89ab-0123456789ab".utf8)
+        for position in text.indices {
+            for byte in UInt8.min...UInt8.max {
+                var changed = text
+                changed[position] = byte
+                let id = changed.withUnsafeBytes { UniqueID(utf8: $0) }
+                let isHyphen = [8, 13, 18, 23].contains(position)
+                let character = Character(Unicode.Scalar(byte))
+                let isAllowed = isHyphen ? character == "-" : byte < 0x80 && character.isHexDigit
+                #expect((id != nil) == isAllowed, "\(byte) at \(position)")
+                if let id { #expect(id.description == String(decoding: changed, as: UTF8.self).lowercased()) }
+            }
+        }
+        let id = try #require(UniqueID("01234567-89ab-cdef-fedc-ba9876543210"))
+        #expect(id.high == 0x0123_4567_89ab_cdef)
+        #expect(id.low == 0xfedc_ba98_7654_3210)
+    }
+
     @Test("Ten thousand ids of a partition are all different")
     func idsDiffer() {
         #expect(Set((0..<10_000).map { _ in UniqueID(in: Partition(7)) }).count == 10_000)
