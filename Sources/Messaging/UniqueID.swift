@@ -15,6 +15,12 @@ package struct UniqueID: Hashable, Sendable, CustomStringConvertible {
         low = (generator.next() & 0x3fff_ffff_ffff_ffc0) | 0x8000_0000_0000_0000 | UInt64(partition.number)
     }
 
+    /// 16 bytes, the highest first.
+    init(bytes: some Collection<UInt8>) {
+        high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
+        low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
+    }
+
     /// The 36 characters of a UUID, hexadecimal digits in either case. Any version is read; `nil` for anything else.
     package init?(_ text: some StringProtocol) {
         var text = String(text)
