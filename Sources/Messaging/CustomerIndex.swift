@@ -16,8 +16,8 @@ actor CustomerIndex {
     private var waiting: Task<MessagingError?, Never>?
 
     /// How many rows share a mark, as in `customer_rows.lua`.
-    private static let markedRows = 128
-    private static let markBytes = 8
+    fileprivate static let markedRows = 128
+    fileprivate static let markBytes = 8
     /// How many rows of a partition are read at a time.
     private static let stretch = 512
     /// How many records one script reads.
@@ -61,7 +61,8 @@ actor CustomerIndex {
     ///
     /// A step at a time, each of them whole, so it may be stopped at any point, and several processes may do it at once.
     ///
-    /// - Parameter onProgress: Called now and then with how many were done, by this process and others.
+    /// - Parameter onProgress: Called after each eighth of the partitions with how many were done, by this process and
+    ///   others.
     func indexStored(onProgress: @Sendable (_ done: Int, _ left: Int) -> Void = { _, _ in })
         async throws(MessagingError)
     {
@@ -70,11 +71,12 @@ actor CustomerIndex {
         )
         var left = counts.map { $0.int ?? 0 }
         let all = left.reduce(0, +)
-        for partition in Partition.all where left[partition.number] > 0 {
-            try await indexStored(in: partition)
+        if all == 0 { return }
+        for partition in Partition.all {
+            if left[partition.number] > 0 { try await indexStored(in: partition) }
             left[partition.number] = 0
             let sum = left.reduce(0, +)
-            onProgress(all - sum, sum)
+            if partition.number % 8 == 7 { onProgress(all - sum, sum) }
         }
     }
 
@@ -181,10 +183,10 @@ actor CustomerIndex {
         for (index, step) in steps.enumerated() {
             var update = step.update
             for rows in step.touched {
-                update.times.append((rows.lowerBound, (replies.next()?.bytes ?? [])[...]))
+                update.times.append((rows.lowerBound, replies.next()?.bytes ?? []))
             }
             if !step.added.isEmpty {
-                update.ids = (replies.next()?.bytes ?? [])[...].chunks(of: 16).map { UniqueID(bytes: $0) }
+                update.ids = UniqueID.list(replies.next()?.bytes ?? [])
                 // A server that was replaced at this moment has fewer.
                 guard update.ids.count == step.added.count else { throw .unexpectedReply(to: Keyspace.layout) }
             }
@@ -265,7 +267,8 @@ private struct ListChanges {
 
     init?(_ reply: RedisReply) {
         guard let words = reply.array, words.count >= 6, let server = words[0].string, let rows = words[1].int,
-            let unindexed = words[2].int, let touches = words[3].bytes, let lastEdit = words[4].string
+            let unindexed = words[2].int, let touches = words[3].bytes, let lastEdit = words[4].string,
+            touches.count >= (rows + CustomerIndex.markedRows - 1) / CustomerIndex.markedRows * CustomerIndex.markBytes
         else { return nil }
         self.server = server
         self.rows = rows

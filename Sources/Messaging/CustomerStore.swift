@@ -40,11 +40,12 @@ package struct CustomerStore: Sendable {
     /// stored by a version before the list had its present form are added to it, and it is read into memory.
     ///
     /// - Parameter onProgress: Called while customers are added.
+    /// - Returns: How many customers there are.
     package func prepareListing(
-        onProgress: @Sendable (_ done: Int, _ left: Int) -> Void
-    ) async throws(MessagingError) {
+        onProgress: @Sendable (_ done: Int, _ left: Int) -> Void = { _, _ in }
+    ) async throws(MessagingError) -> Int {
         try await index.indexStored(onProgress: onProgress)
-        _ = try await index.current()
+        return try await index.current().reduce(0) { $0 + $1.ids.count }
     }
 
     /// Creates a customer and claims their channel identities.

@@ -38,7 +38,7 @@ struct CustomerTable: Sendable {
         /// Those of the rows after the last.
         var ids: [UniqueID] = []
         /// What was read of the times: the first row, and 6 bytes for it and each that follows.
-        var times: [(row: Int, bytes: ArraySlice<UInt8>)] = []
+        var times: [(row: Int, bytes: [UInt8])] = []
         /// Of each of ``ids``, in the same order.
         var profiles: [ListedProfile] = []
         /// Of rows that were there before.
@@ -61,8 +61,13 @@ struct CustomerTable: Sendable {
             tags.append(profile.tags)
         }
         for stretch in update.times {
-            for (row, bytes) in zip(stretch.row..<ids.count, stretch.bytes.chunks(of: 6)) {
-                times[row] = bytes.reduce(0) { $0 << 8 | Int($1) }
+            stretch.bytes.withUnsafeBytes { bytes in
+                let rows = stretch.row..<min(stretch.row + bytes.count / 6, ids.count)
+                for (index, row) in rows.enumerated() {
+                    let high = UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 6, as: UInt32.self))
+                    let low = UInt16(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 6 + 4, as: UInt16.self))
+                    times[row] = Int(high) << 16 | Int(low)
+                }
             }
         }
     }
@@ -129,12 +134,5 @@ struct PreparedFilter {
             mark |= active ? ListedProfile.activeMark : 0
             markMask |= ListedProfile.activeMark
         }
-    }
-}
-
-extension ArraySlice<UInt8> {
-    /// Pieces of `size` bytes; what is left over is left out.
-    func chunks(of size: Int) -> some Sequence<ArraySlice<UInt8>> {
-        stride(from: startIndex, through: endIndex - size, by: size).lazy.map { self[$0..<($0 + size)] }
     }
 }

@@ -15,12 +15,6 @@ package struct UniqueID: Hashable, Sendable, CustomStringConvertible {
         low = (generator.next() & 0x3fff_ffff_ffff_ffc0) | 0x8000_0000_0000_0000 | UInt64(partition.number)
     }
 
-    /// 16 bytes, the highest first.
-    init(bytes: some Collection<UInt8>) {
-        high = bytes.prefix(8).reduce(0) { $0 << 8 | UInt64($1) }
-        low = bytes.dropFirst(8).reduce(0) { $0 << 8 | UInt64($1) }
-    }
-
     /// The 36 characters of a UUID, hexadecimal digits in either case. Any version is read; `nil` for anything else.
     package init?(_ text: some StringProtocol) {
         var text = String(text)
@@ -77,5 +71,22 @@ package struct UniqueID: Hashable, Sendable, CustomStringConvertible {
             offset += 1
         }
         return offset
+    }
+
+    /// Reads ids of 16 bytes each, the highest byte first; what is left over is left out.
+    static func list(_ bytes: [UInt8]) -> [UniqueID] {
+        bytes.withUnsafeBytes { bytes in
+            (0..<(bytes.count / 16)).map { index in
+                UniqueID(
+                    high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 16, as: UInt64.self)),
+                    low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 16 + 8, as: UInt64.self))
+                )
+            }
+        }
+    }
+
+    private init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
     }
 }

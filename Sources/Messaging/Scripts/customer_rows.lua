@@ -4,7 +4,8 @@
 -- Notes when a customer had its last interaction.
 --
 -- at    ms since 1970
--- mark  8 characters that nobody else gives: by another mark, readers see that one of these 128 rows has a new time
+-- mark  8 bytes that are no others' and not this row's of before: by another mark, readers see that one of these 128 rows
+--       has a new time
 local function set_customer_time(prefix, row, at, mark)
     redis.call('SETRANGE', prefix .. 'customer-times', row * 6, struct.pack('>I6', at))
     redis.call('SETRANGE', prefix .. 'customer-touches', math.floor(row / 128) * 8, mark)

@@ -14,7 +14,7 @@ for i = 1, #waiting, 2 do
     local at = tonumber(known[3] or waiting[i + 1])
     if known[2] then
         -- A program of before wrote in the meantime.
-        set_customer_time(prefix, tonumber(known[2]), at, string.sub(id, 1, 8))
+        set_customer_time(prefix, tonumber(known[2]), at, struct.pack('>I2I6', known[2] % 65536, at))
     elseif known[1] then
         redis.call('HSET', key, 'row', add_customer_row(prefix, id, at))
     end
