@@ -23,7 +23,7 @@ actor CustomerIndex {
     /// How many records one script reads.
     private static let recordsPerScript = 128
     /// How many customers one script gives rows to.
-    private static let rowsPerScript = 100
+    private static let rowsPerScript = 50
 
     init(redis: RedisClient) { self.redis = redis }
 
