@@ -25,9 +25,9 @@ struct CustomerTable: Sendable {
     /// The rows that match all of `filter`.
     func rows(matching filter: PreparedFilter) -> RowSet {
         var rows = filter.matchesNone ? RowSet(count: ids.count) : RowSet(all: ids.count)
-        if let name = filter.name { rows.formIntersection(names.rows(containing: name)) }
-        if let tag = filter.tag { rows.formIntersection(tags.rows(containing: tag)) }
         if filter.markMask != 0 { rows.keep(where: marks, under: filter.markMask, equal: filter.mark) }
+        if let name = filter.name { rows = names.rows(containing: name, among: rows) }
+        if let tag = filter.tag { rows = tags.rows(containing: tag, among: rows) }
         return rows
     }
 

@@ -32,49 +32,72 @@ struct TextColumn: Sendable {
 
     private func start(of row: Int) -> Int { row == 0 ? 0 : Int(ends[row - 1]) }
 
-    /// The rows whose text contains `part`.
-    ///
-    /// Eight places are compared at a time, by the middle and the last byte of `part`: in Chinese the first byte of a
-    /// character says little.
+    /// Those of `candidates` whose text contains `part`.
     ///
     /// - Parameter part: UTF-8, not empty.
-    func rows(containing part: [UInt8]) -> RowSet {
+    func rows(containing part: [UInt8], among candidates: RowSet) -> RowSet {
+        let places = Places(of: part)
         var rows = RowSet(count: count)
-        let middle = part.count / 2
-        let last = part.count - 1
-        let middles = UInt64(part[middle]) &* 0x0101_0101_0101_0101
-        let lasts = UInt64(part[last]) &* 0x0101_0101_0101_0101
-        let end = bytes.count - Self.padding - last
         bytes.withUnsafeBytes { bytes in
             ends.withUnsafeBufferPointer { ends in
-                part.withUnsafeBytes { part in
-                    var row = 0
-                    var place = 0
-                    search: while place < end {
-                        let differences =
-                            (bytes.loadUnaligned(fromByteOffset: place + middle, as: UInt64.self) ^ middles)
-                            | (bytes.loadUnaligned(fromByteOffset: place + last, as: UInt64.self) ^ lasts)
-                        // The high bit of each byte that is 0, and of some above it that are not.
-                        var candidates =
-                            (differences &- 0x0101_0101_0101_0101) & ~differences & 0x8080_8080_8080_8080
-                        while candidates != 0 {
-                            let candidate = place + candidates.trailingZeroBitCount / 8
-                            if candidate < end,
-                                memcmp(bytes.baseAddress! + candidate, part.baseAddress!, part.count) == 0
-                            {
-                                row = Self.row(at: candidate, in: ends, from: row)
-                                rows.insert(row)
-                                place = Int(ends[row])
-                                continue search
-                            }
-                            candidates &= candidates &- 1
-                        }
-                        place += 8
+                if candidates.count < count / 16 {
+                    candidates.forEach { row in
+                        let start = row == 0 ? 0 : Int(ends[row - 1])
+                        if places.first(in: bytes, from: start, to: Int(ends[row])) != nil { rows.insert(row) }
                     }
+                    return
                 }
+                var row = 0
+                var start = 0
+                while let place = places.first(in: bytes, from: start, to: bytes.count - Self.padding) {
+                    row = Self.row(at: place, in: ends, from: row)
+                    rows.insert(row)
+                    start = Int(ends[row])
+                }
+                rows.formIntersection(candidates)
             }
         }
         return rows
+    }
+
+    /// Where a text is found in bytes.
+    ///
+    /// Eight places are compared at a time, by the middle and the last byte of the text: in Chinese the first byte of a
+    /// character says little.
+    private struct Places {
+        private let part: [UInt8]
+        private let middles: UInt64
+        private let lasts: UInt64
+
+        init(of part: [UInt8]) {
+            self.part = part
+            middles = UInt64(part[part.count / 2]) &* 0x0101_0101_0101_0101
+            lasts = UInt64(part[part.count - 1]) &* 0x0101_0101_0101_0101
+        }
+
+        /// - Parameter end: At least ``padding`` bytes before that of `bytes`.
+        @inline(__always)
+        func first(in bytes: UnsafeRawBufferPointer, from start: Int, to end: Int) -> Int? {
+            let middle = part.count / 2
+            let last = part.count - 1
+            var place = start
+            while place < end - last {
+                let differences =
+                    (bytes.loadUnaligned(fromByteOffset: place + middle, as: UInt64.self) ^ middles)
+                    | (bytes.loadUnaligned(fromByteOffset: place + last, as: UInt64.self) ^ lasts)
+                // The high bit of each byte that is 0, and of some above it that are not.
+                var found = (differences &- 0x0101_0101_0101_0101) & ~differences & 0x8080_8080_8080_8080
+                while found != 0 {
+                    let candidate = place + found.trailingZeroBitCount / 8
+                    if candidate < end - last, memcmp(bytes.baseAddress! + candidate, part, part.count) == 0 {
+                        return candidate
+                    }
+                    found &= found &- 1
+                }
+                place += 8
+            }
+            return nil
+        }
     }
 
     /// The row that `place` is in, which is not before row `first`: by steps that double, then by halves.
