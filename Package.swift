@@ -55,8 +55,9 @@ let package = Package(
                 "append_message", "change_assignment", "list_conversations", "move_cursors", "publish",
                 "publish_typing",
                 "read_log", "register_agent", "register_customer", "tick",
-                "agent_tokens", "count_login_attempt", "create_agent", "issue_agent_token", "issue_customer_token",
-                "read_token", "reserve_identity", "revoke_agent_token", "revoke_tokens", "scan_customers",
+                "agent_tokens", "count_login_attempt", "create_agent", "customer_changes", "customer_rows",
+                "index_customers", "issue_agent_token", "issue_customer_token",
+                "read_customers", "read_token", "reserve_identity", "revoke_agent_token", "revoke_tokens",
                 "settle_identity", "update_agent", "write_customer",
             ].map { .embedInCode("Scripts/\($0).lua") },
             swiftSettings: strict

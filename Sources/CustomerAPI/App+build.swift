@@ -21,15 +21,16 @@ package func buildApplication(
     let loops = MultiThreadedEventLoopGroup.singleton
     let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: loops, logger: logger)
     let agents = AgentStore(redis: redis)
+    let customers = CustomerStore(redis: redis)
 
     var application = Application(
-        router: buildRouter(configuration: configuration, redis: redis, agents: agents),
+        router: buildRouter(configuration: configuration, redis: redis, agents: agents, customers: customers),
         server: HTTPServerBuilder { HTTPConnection(responder: $0) },
         configuration: ApplicationConfiguration(
             address: .hostname(configuration.host, port: configuration.port),
             backlog: 1024
         ),
-        services: [redis],
+        services: [redis, CustomerListPreparation(redis: redis, customers: customers, logger: logger)],
         onServerRunning: { await onServerRunning($0.localAddress?.port ?? 0) },
         eventLoopGroupProvider: .shared(loops),
         logger: logger
@@ -40,7 +41,12 @@ package func buildApplication(
     return application
 }
 
-private func buildRouter(configuration: Configuration, redis: RedisClient, agents: AgentStore) -> Router<APIContext> {
+private func buildRouter(
+    configuration: Configuration,
+    redis: RedisClient,
+    agents: AgentStore,
+    customers: CustomerStore
+) -> Router<APIContext> {
     let tokens = TokenStore(redis: redis, lifetime: configuration.tokenLifetime)
     let bodies = BodyReader(maxBytes: configuration.maxBodyBytes)
     let passwords = PasswordHasher()
@@ -57,7 +63,7 @@ private func buildRouter(configuration: Configuration, redis: RedisClient, agent
     messages.add(toAll: open, tokens: tokens)
 
     let forAgents = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
-    CustomerRoutes(customers: CustomerStore(redis: redis), tokens: tokens, bodies: bodies).add(to: forAgents)
+    CustomerRoutes(customers: customers, tokens: tokens, bodies: bodies).add(to: forAgents)
     ConversationRoutes(conversations: conversations).add(to: forAgents)
     messages.add(toAgents: forAgents)
     AgentSessionRoutes(agents: agents, tokens: tokens).add(to: forAgents)

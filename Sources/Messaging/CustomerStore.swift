@@ -1,9 +1,12 @@
 package import Hiredis
 
 /// Customers in Redis: their records, the channel identities they have, and the list of them.
+///
+/// To be made once for a program: it keeps what customers are listed by in memory, once a page was asked for.
 package struct CustomerStore: Sendable {
     private let redis: RedisClient
     private let claims: IdentityClaims
+    private let index: CustomerIndex
 
     /// How often a write starts again because somebody else wrote in between.
     private static let maxAttempts = 5
@@ -11,6 +14,7 @@ package struct CustomerStore: Sendable {
     package init(redis: RedisClient) {
         self.redis = redis
         claims = IdentityClaims(redis: redis)
+        index = CustomerIndex(redis: redis)
     }
 
     /// - Throws: ``MessagingError`` `.notFound`, `.storeUnavailable`.
@@ -29,7 +33,19 @@ package struct CustomerStore: Sendable {
         page: Int,
         size: Int
     ) async throws(MessagingError) -> Page<Customer> {
-        try await CustomerListing(redis: redis).page(page, size: size, matching: filter)
+        try await CustomerListing(redis: redis, index: index).page(page, size: size, matching: filter)
+    }
+
+    /// Gets ready for ``customers(matching:page:size:)``, which would do so itself but then take seconds: customers that were
+    /// stored by a version before the list had its present form are added to it, and it is read into memory.
+    ///
+    /// - Parameter onProgress: Called while customers are added.
+    /// - Returns: How many customers there are.
+    package func prepareListing(
+        onProgress: @Sendable (_ done: Int, _ left: Int) -> Void = { _, _ in }
+    ) async throws(MessagingError) -> Int {
+        try await index.indexStored(onProgress: onProgress)
+        return try await index.current().reduce(0) { $0 + $1.ids.count }
     }
 
     /// Creates a customer and claims their channel identities.

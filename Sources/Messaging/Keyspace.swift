@@ -8,8 +8,12 @@
 /// | --- | --- | --- | --- |
 /// | `layout` | string | the number of partitions, set once | none |
 /// | `{p}:identity:CHANNEL:CHANNELID` | string | the id of the customer who has that channel identity, or `ID@MS`: reserved for ID at MS by a creation under way | none |
-/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to; `tokensRevokedAt` | none |
-/// | `{p}:customers` | zset | customer ids by `lastInteractionAt` (ms) | none |
+/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to; `row`; `tokensRevokedAt` | none |
+/// | `{p}:customer-ids` | string | the ids of the partition's customers, 16 bytes each, in the order of creation; the number of an id, from 0, is its customer's `row` | none |
+/// | `{p}:customer-times` | string | `lastInteractionAt` of each row (ms), 6 bytes each | none |
+/// | `{p}:customer-touches` | string | a mark for each 128 rows, 8 bytes each; another one with each new time among them | none |
+/// | `{p}:customer-edits` | stream | the `row` of each changed record | the last 1,000 |
+/// | `{p}:customers` | zset | ids of customers without a `row`, stored by a version before there were rows; emptied by customer-api | as its last member |
 /// | `{p}:token:HASH` | hash | `kind` (`customer` or `agent`), `id`, `channel` (customers), `issuedAt`, `expiresAt`; HASH = SHA-256 of the token, hex | `PEXPIREAT` expiry |
 /// | `{p}:customer-tokens:ID` | zset | that customer's live token hashes by expiry (ms) | as its last token |
 /// | `{p}:customer-conversations:ID` | zset | that customer's conversation ids by creation (ms) | none |
@@ -48,6 +52,10 @@ package enum Keyspace {
         "\(prefix(Partition(of: identity)))identity:\(identity.channel.rawValue):\(identity.channelID)"
     }
     package static func customer(_ id: UniqueID) -> String { "\(prefix(id.partition))customer:\(id)" }
+    package static func customerIDs(in partition: Partition) -> String { "\(prefix(partition))customer-ids" }
+    package static func customerTimes(in partition: Partition) -> String { "\(prefix(partition))customer-times" }
+    package static func customerTouches(in partition: Partition) -> String { "\(prefix(partition))customer-touches" }
+    package static func customerEdits(in partition: Partition) -> String { "\(prefix(partition))customer-edits" }
     package static func customers(in partition: Partition) -> String { "\(prefix(partition))customers" }
     /// `hash`: ``Token/hash``.
     package static func token(_ hash: String, in partition: Partition) -> String { "\(prefix(partition))token:\(hash)" }

@@ -1,20 +1,25 @@
 import Hiredis
 
 /// The scripts of customers, agents and tokens. Those that end one token of an agent after the other begin with
-/// `agent_tokens.lua`.
+/// `agent_tokens.lua`, those that write what customers are listed by with `customer_rows.lua`.
 extension Scripts {
     static let issueCustomerToken = RedisScript(
         name: "issue_customer_token",
-        source: PackageResources.issue_customer_token_lua,
+        source: PackageResources.customer_rows_lua + PackageResources.issue_customer_token_lua,
         mustBeReplicated: true
     )
     static let readToken = RedisScript(name: "read_token", source: PackageResources.read_token_lua)
     static let writeCustomer = RedisScript(
         name: "write_customer",
-        source: PackageResources.write_customer_lua,
+        source: PackageResources.customer_rows_lua + PackageResources.write_customer_lua,
         mustBeReplicated: true
     )
-    static let scanCustomers = RedisScript(name: "scan_customers", source: PackageResources.scan_customers_lua)
+    static let indexCustomers = RedisScript(
+        name: "index_customers",
+        source: PackageResources.customer_rows_lua + PackageResources.index_customers_lua
+    )
+    static let customerChanges = RedisScript(name: "customer_changes", source: PackageResources.customer_changes_lua)
+    static let readCustomers = RedisScript(name: "read_customers", source: PackageResources.read_customers_lua)
     static let reserveIdentity = RedisScript(
         name: "reserve_identity",
         source: PackageResources.reserve_identity_lua,

@@ -4,7 +4,7 @@ import Hiredis
 enum Scripts {
     static let appendMessage = publishing(
         "append_message",
-        PackageResources.publish_lua + PackageResources.append_message_lua,
+        PackageResources.publish_lua + PackageResources.customer_rows_lua + PackageResources.append_message_lua,
         mustBeReplicated: true
     )
     static let changeAssignment = publishing(

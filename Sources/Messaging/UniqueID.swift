@@ -100,4 +100,21 @@ package struct UniqueID: Hashable, Sendable, CustomStringConvertible {
         buffer[23] = Self.hyphen
         return 36
     }
+
+    /// Reads ids of 16 bytes each, the highest byte first; what is left over is left out.
+    static func list(_ bytes: [UInt8]) -> [UniqueID] {
+        bytes.withUnsafeBytes { bytes in
+            (0..<(bytes.count / 16)).map { index in
+                UniqueID(
+                    high: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 16, as: UInt64.self)),
+                    low: UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: index * 16 + 8, as: UInt64.self))
+                )
+            }
+        }
+    }
+
+    private init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
 }

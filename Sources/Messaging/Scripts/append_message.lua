@@ -64,13 +64,13 @@ end
 
 -- Which conversation.
 local conversation = reference
-local current
+local current, row
 if from_customer then
-    local known = redis.call('HMGET', prefix .. 'customer:' .. sender, 'name', 'conversation')
+    local known = redis.call('HMGET', prefix .. 'customer:' .. sender, 'name', 'conversation', 'row')
     if not known[1] then
         return {'refused', 'forbidden'}
     end
-    current = known[2]
+    current, row = known[2], known[3]
     if reference == '' then
         conversation = current or ''
     elseif redis.call('HGET', prefix .. 'conversation:' .. reference, 'customer') ~= sender then
@@ -175,7 +175,9 @@ if from_customer then
     else
         redis.call('HSET', prefix .. 'customer:' .. customer, 'lastInteractionAt', at_text, 'conversation', conversation)
     end
-    redis.call('ZADD', prefix .. 'customers', at, customer)
+    if row then
+        set_customer_time(prefix, row, at, string.sub(message_id, 1, 8))
+    end
 end
 if digest ~= '' then
     -- As short as it can be: Redis holds millions of these. Conversation, message, seq, and time in ms in two parts.

@@ -1,4 +1,5 @@
 -- Issues a customer token as one atomic step: by channel identity, finding or creating the customer, or by customer id.
+-- Begins with customer_rows.lua.
 --
 -- KEYS[1]   what every key of the partition begins with, such as '{p07g}:'
 -- ARGV[1]   'identity', or 'customer' for a customer known to live in this partition
@@ -33,8 +34,8 @@ if byIdentity then
         redis.call('SET', claim, id)
         redis.call('HSET', prefix .. 'customer:' .. id,
             'name', name, 'nameFolded', nameFolded, 'primaryChannel', channel, field, channelID, 'tags', '',
-            'active', '1', 'createdAt', now, 'updatedAt', now, 'lastInteractionAt', now, 'version', 1)
-        redis.call('ZADD', prefix .. 'customers', now, id)
+            'active', '1', 'createdAt', now, 'updatedAt', now, 'lastInteractionAt', now, 'version', 1,
+            'row', add_customer_row(prefix, id, now))
     elseif string.find(holder, '@', 1, true) then
         return {'reserved', holder}
     elseif redis.call('EXISTS', prefix .. 'customer:' .. holder) == 0 then

@@ -1,4 +1,5 @@
 -- Creates or changes a customer together with the identity claims of its own partition, as one atomic step.
+-- Begins with customer_rows.lua.
 --
 -- KEYS[1]  what every key of the partition begins with, such as '{p07g}:'
 -- ARGV     customer id
@@ -35,7 +36,8 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 local isNew = version == ''
-local current = redis.call('HGET', key, 'version')
+local known = redis.call('HMGET', key, 'version', 'row')
+local current, row = known[1], known[2]
 if isNew and current then
     return {'changed'}
 elseif not isNew and not current then
@@ -71,8 +73,9 @@ end
 redis.call('HSET', key, 'updatedAt', now)
 redis.call('HINCRBY', key, 'version', 1)
 if isNew then
-    redis.call('HSET', key, 'createdAt', now, 'lastInteractionAt', now)
-    redis.call('ZADD', prefix .. 'customers', now, id)
+    redis.call('HSET', key, 'createdAt', now, 'lastInteractionAt', now, 'row', add_customer_row(prefix, id, now))
+elseif row then
+    note_customer_edit(prefix, row)
 end
 
 local reply = redis.call('HGETALL', key)
