@@ -169,7 +169,7 @@ class Ours(System):
 
     def command(self, *words):
         return subprocess.run([self.programs / "customer-api", *words], env=self.environment, check=True, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE).stdout.strip()
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip()
 
     def make_clients(self, customers, agents, prefix="user"):
         """Customers with a conversation each, which its agent has claimed. Customers connect to the first gateway, agents

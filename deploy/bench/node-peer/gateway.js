@@ -44,7 +44,7 @@ async function receive(client, data) {
     channel: client.channel, conversationId, senderId: client.id, content, timestamp, id: randomUUID(), metadata,
   });
   try {
-    if (!(await redis.append(conversationId, client.id, client.kind, stored.slice(0, -1)))) refuse(client, 'forbidden');
+    if (!(await redis.append(conversationId, client.id, client.kind, stored))) refuse(client, 'forbidden');
   } catch {
     refuse(client, 'store_unavailable');
   }
@@ -87,8 +87,9 @@ setInterval(() => {
   await redis.connect();
   await subscriber.connect();
   await subscriber.subscribe(`to:${gateway}`, (text) => {
-    const client = connections.get(text.slice(0, 36));
-    if (client) client.socket.send(text.slice(36));
+    const { recipient, seq, message } = JSON.parse(text);
+    const client = connections.get(recipient);
+    if (client) client.socket.send(JSON.stringify({ ...message, seq }));
   });
   server.listen(0, '127.0.0.1', 4096, () => console.log(server.address().port));
 })();
