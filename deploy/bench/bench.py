@@ -60,8 +60,11 @@ class Bench:
             result = system.generate(kind, *arguments, processes=system.messaging if processes is None else processes)
         self.disturbances.setdefault(load, []).append(disturbance.share)
         if not result["clean"]:
-            counts = {key: result[key] for key in ("lost", "doubled", "reordered", "strays", "requests", "succeeded")
-                      if key in result}
+            counts = {
+                key: result[key]
+                for key in ("lost", "doubled", "reordered", "strays", "requests", "succeeded")
+                if key in result
+            }
             self.faults.append(f"{load}, {system.name}: {counts}")
         return result
 

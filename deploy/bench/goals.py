@@ -30,6 +30,5 @@ GOALS = {
     "listing": Goal("customers", "GET /customers at the full number, p99 of the slowest filter and page", 50, "ms"),
     "command": Goal("customers", "the slowest Redis command meanwhile", 5, "ms"),
     "index": Goal("customers", "indexes per customer", 600, "B"),
-    "fanout": Goal("fanout", "CPU per delivery to many sockets against a single one's message", 0.5, "×"),
     "ready": Goal("start", "start to ready, the slower program", 300, "ms"),
 }

@@ -37,8 +37,13 @@ class Disturbance:
 
     def own(self):
         children = os.times()
-        return (sum(cpu_seconds(p.pid) for p in self.processes if p.poll() is None)
-                + children.user + children.system + children.children_user + children.children_system)
+        return (
+            sum(cpu_seconds(p.pid) for p in self.processes if p.poll() is None)
+            + children.user
+            + children.system
+            + children.children_user
+            + children.children_system
+        )
 
     def __exit__(self, *_):
         wall, busy, own = self.began

@@ -18,15 +18,36 @@ def tokens(bench):
                 rates = {}
                 for system in both:
                     asked = system.folder / "tokens"
-                    asked.write_text("".join(f"POST\t{PATH}\t\t{token_request(f'{kind}-{run}-{n}')}\n" for n in range(how_many)))
+                    asked.write_text(
+                        "".join(f"POST\t{PATH}\t\t{token_request(f'{kind}-{run}-{n}')}\n" for n in range(how_many))
+                    )
                     api = "api" if system.name == "node" else "customer-api"
-                    result = bench.generate("tokens", system, "http", "--port", system.api_port, "--requests", asked,
-                                            "--outstanding", 32, "--seconds", seconds, processes=("redis", api))
+                    result = bench.generate(
+                        "tokens",
+                        system,
+                        "http",
+                        "--port",
+                        system.api_port,
+                        "--requests",
+                        asked,
+                        "--outstanding",
+                        32,
+                        "--seconds",
+                        seconds,
+                        processes=("redis", api),
+                    )
                     rates[system.name] = result["perSecond"]
                     bench.add("tokens", f"requests, {kind} customers", "/s", system.name, result["perSecond"])
-                    bench.add("tokens", f"CPU per request, {kind} customers", "µs", system.name,
-                              sum(result["cpu"].values()) / max(1, result["requests"]) * 1e6)
-                    bench.add("tokens", f"p99, {kind} customers", "ms", system.name, result["microseconds"]["p99"] / 1e3)
+                    bench.add(
+                        "tokens",
+                        f"requests of a core's time, {kind} customers",
+                        "/s",
+                        system.name,
+                        result["requests"] / sum(result["cpu"].values()),
+                    )
+                    bench.add(
+                        "tokens", f"p99, {kind} customers", "ms", system.name, result["microseconds"]["p99"] / 1e3
+                    )
                 if kind == "new":
                     bench.goal("tokens", rates["ours"] / rates["node"])
 
@@ -43,8 +64,12 @@ def customer_of(n, chance):
         name = chance.choice(FAMILIES) + "".join(chance.choices(GIVEN, k=chance.choice((1, 2, 2))))
     else:
         name = f"{chance.choice(('Anna', 'Ben', 'Carla', 'David', 'Eva', 'Tom'))} {chance.choice('BCDFGHKLMNPRST')}{n % 9973}"
-    record = {"name": name, "primaryChannel": chance.choice(CHANNELS), "active": chance.random() < 0.9,
-              "tags": chance.sample(TAGS, chance.choice((0, 1, 1, 2)))}
+    record = {
+        "name": name,
+        "primaryChannel": chance.choice(CHANNELS),
+        "active": chance.random() < 0.9,
+        "tags": chance.sample(TAGS, chance.choice((0, 1, 1, 2))),
+    }
     if record["primaryChannel"] == "WECHAT":
         record["wechatOpenId"] = f"oBench{n}"
     elif record["primaryChannel"] == "EMAIL":
@@ -56,10 +81,24 @@ def customer_of(n, chance):
 
 def queries(count):
     """Filters that match all, many, few and none, each at its first page, in the middle and past the end."""
-    filters = ["", "name=%E5%BC%A0", "name=%E5%BC%A0%E4%BC%9F", "name=anna", "name=a", "name=Eva%20K1", "name=nobody-is-called-so",
-               "channel=WECHAT", "active=true", "active=false", "tag=VIP", "tag=no-such-tag", "channel=LINE&active=false",
-               "tag=VIP&channel=APP&active=true", "name=%E7%8E%8B&channel=WEB&active=true&tag=VIP",
-               "name=nobody-is-called-so&channel=WEB"]
+    filters = [
+        "",
+        "name=%E5%BC%A0",
+        "name=%E5%BC%A0%E4%BC%9F",
+        "name=anna",
+        "name=a",
+        "name=Eva%20K1",
+        "name=nobody-is-called-so",
+        "channel=WECHAT",
+        "active=true",
+        "active=false",
+        "tag=VIP",
+        "tag=no-such-tag",
+        "channel=LINE&active=false",
+        "tag=VIP&channel=APP&active=true",
+        "name=%E7%8E%8B&channel=WEB&active=true&tag=VIP",
+        "name=nobody-is-called-so&channel=WEB",
+    ]
     for words in filters:
         for page, size in ((0, 20), (3, 100), (count // 200, 20), (count // 20 - 1, 20)):
             yield f"/api/v1/customers?{words}{'&' if words else ''}page={page}&size={size}"
@@ -68,17 +107,22 @@ def queries(count):
 def customers(bench):
     """GET /customers with many filters and pages, among as many customers as asked for."""
     count = bench.customers
-    with bench.started(bench.ours(gateways=0)) as (ours,):
+    with bench.started(bench.ours(gateways=0, is_pinned=False)) as (ours,):
         token = ours.make_agents(1)[0]
         chance = random.Random(1)
         empty = memory(ours)
         seconds = 0
         for first in range(0, count, 50000):
             asked = ours.folder / "customers"
-            asked.write_text("".join(
-                f"POST\t/api/v1/customers\t{token}\t{json.dumps(customer_of(n, chance), ensure_ascii=False)}\n"
-                for n in range(first, min(first + 50000, count))))
-            seconds += ours.generate("http", "--port", ours.api_port, "--requests", asked, "--outstanding", 64)["seconds"]
+            asked.write_text(
+                "".join(
+                    f"POST\t/api/v1/customers\t{token}\t{json.dumps(customer_of(n, chance), ensure_ascii=False)}\n"
+                    for n in range(first, min(first + 50000, count))
+                )
+            )
+            seconds += ours.generate("http", "--port", ours.api_port, "--requests", asked, "--outstanding", 64)[
+                "seconds"
+            ]
             bench.say(f"customers: {min(first + 50000, count):,} of {count:,} made")
         bench.add("customers", "POST /customers", "/s", "ours", count / seconds)
         records = record_bytes(ours)
@@ -88,19 +132,33 @@ def customers(bench):
         ours.redis("CONFIG", "SET", "slowlog-log-slower-than", 500)
         ours.redis("CONFIG", "SET", "slowlog-max-len", 4096)
         ours.redis("SLOWLOG", "RESET")
-        slowest = (0, "")
+        bench.say("customers: asking")
+        times = {}
         for path in queries(count):
             asked = ours.folder / "queries"
-            asked.write_text(f"GET\t{path}\t{token}\t\n" * bench.seconds(40, 20))
-            result = bench.generate("customers", ours, "http", "--port", ours.api_port, "--requests", asked,
-                                    "--outstanding", 1, processes=())
-            slowest = max(slowest, (result["microseconds"]["p99"] / 1e3, path))
-            bench.add("customers", "slowest of 16 filters and 4 pages: median", "ms", "ours", result["microseconds"]["p50"] / 1e3)
-        medians = bench.values[("customers", "slowest of 16 filters and 4 pages: median", "ms")]["ours"]
-        medians[:] = [max(medians)]
-        bench.add("customers", "slowest of 16 filters and 4 pages: p99", "ms", "ours", slowest[0])
-        bench.note("customers", f"{count:,} customers. The slowest: `{slowest[1]}`.")
-        bench.goal("listing", slowest[0])
+            asked.write_text(f"GET\t{path}\t{token}\t\n")
+            result = bench.generate(
+                "customers",
+                ours,
+                "http",
+                "--port",
+                ours.api_port,
+                "--requests",
+                asked,
+                "--outstanding",
+                1,
+                "--seconds",
+                bench.seconds(1, 0.3),
+                processes=(),
+            )
+            times[path] = result["microseconds"]
+        for quantile, name in (("p50", "median"), ("p99", "p99")):
+            worst = max(times, key=lambda path: times[path][quantile])
+            bench.add(
+                "customers", f"slowest of {len(times)} queries: {name}", "ms", "ours", times[worst][quantile] / 1e3
+            )
+        bench.note("customers", f"{count:,} customers, 16 filters with 4 pages each. The slowest: `{worst}`.")
+        bench.goal("listing", times[worst]["p99"] / 1e3)
         longest = slowest_command(ours)
         bench.add("customers", "slowest Redis command", "ms", "ours", longest / 1e3)
         bench.goal("command", longest / 1e3)

@@ -24,8 +24,9 @@ class System:
 
     name = "?"
 
-    def __init__(self, tools: Path):
+    def __init__(self, tools: Path, is_pinned=True):
         self.tools = tools
+        self.is_pinned = is_pinned
         self.folder = Path(tempfile.mkdtemp(prefix="bench."))
         self.processes: dict[str, subprocess.Popen] = {}
         self.environment = {**os.environ}
@@ -44,8 +45,13 @@ class System:
     def spawn(self, name, command, environment=None, **options):
         log = open(self.folder / f"{name}.log", "wb")
         process = subprocess.Popen(
-            pinned(SERVERS, command), env={**self.environment, **(environment or {})}, cwd=self.folder, stderr=log,
-            start_new_session=True, **{"stdin": subprocess.DEVNULL, "stdout": log, **options})
+            pinned(SERVERS, command) if self.is_pinned else [*map(str, command)],
+            env={**self.environment, **(environment or {})},
+            cwd=self.folder,
+            stderr=log,
+            start_new_session=True,
+            **{"stdin": subprocess.DEVNULL, "stdout": log, **options},
+        )
         log.close()
         self.processes[name] = process
         return process
@@ -80,8 +86,21 @@ class System:
     def start_redis(self):
         self.socket = self.folder / "redis.sock"
         (self.folder / "redis").mkdir()
-        self.spawn("redis", ["redis-server", HERE.parent / "redis.conf", "--dir", self.folder / "redis", "--port", 0,
-                             "--unixsocket", self.socket, "--daemonize", "no"])
+        self.spawn(
+            "redis",
+            [
+                "redis-server",
+                HERE.parent / "redis.conf",
+                "--dir",
+                self.folder / "redis",
+                "--port",
+                0,
+                "--unixsocket",
+                self.socket,
+                "--daemonize",
+                "no",
+            ],
+        )
         end = time.monotonic() + 10
         while self.redis("PING", check=False) != "PONG":
             if time.monotonic() > end:
@@ -89,8 +108,14 @@ class System:
             time.sleep(0.02)
 
     def redis(self, *words, check=True, **options):
-        return subprocess.run(["redis-cli", "-s", self.socket, *map(str, words)], check=check, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, **options).stdout.strip()
+        return subprocess.run(
+            ["redis-cli", "-s", self.socket, *map(str, words)],
+            check=check,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            **options,
+        ).stdout.strip()
 
     def generate(self, load, *arguments, processes=(), **options):
         """Runs the generator on its core. Returns what it printed."""
@@ -105,8 +130,9 @@ class System:
         """Sends HTTP requests (method, path, token, body). Returns the answers' JSON, in order."""
         asked, answered = self.folder / "requests", self.folder / "bodies"
         asked.write_text("".join("\t".join(line) + "\n" for line in lines))
-        result = self.generate("http", "--port", port, "--requests", asked, "--bodies", answered,
-                               "--outstanding", connections)
+        result = self.generate(
+            "http", "--port", port, "--requests", asked, "--bodies", answered, "--outstanding", connections
+        )
         if not result["clean"]:
             raise RuntimeError(f"{self.name}: {result['requests'] - result['succeeded']} requests failed")
         return [json.loads(line) for line in answered.read_text().splitlines()]
@@ -134,19 +160,29 @@ class Ours(System):
 
     name = "ours"
 
-    def __init__(self, tools, programs: Path, gateways=2, environment=None):
-        super().__init__(tools)
+    def __init__(self, tools, programs: Path, gateways=2, environment=None, **options):
+        super().__init__(tools, **options)
         self.programs = programs
         self.gateways = gateways
-        self.environment |= {"HOST": "127.0.0.1", "PORT": "0", "LOOPS": "1", "LOG_LEVEL": "notice",
-                             "MAX_CONNECTIONS": "20000", "DRAIN_TIMEOUT": "1", **(environment or {})}
+        self.environment |= {
+            "HOST": "127.0.0.1",
+            "PORT": "0",
+            "LOOPS": "1",
+            "LOG_LEVEL": "notice",
+            "MAX_CONNECTIONS": "20000",
+            "DRAIN_TIMEOUT": "1",
+            **(environment or {}),
+        }
         self.agents = []
 
     def start(self):
         self.start_redis()
         self.environment["REDIS_URL"] = f"unix://{self.socket}"
-        self.spawn("customer-api", [self.programs / "customer-api", "serve"],
-                   {"ADMIN_LOGIN": "admin", "ADMIN_PASSWORD": uuid.uuid4().hex, "LOG_LEVEL": "info"})
+        self.spawn(
+            "customer-api",
+            [self.programs / "customer-api", "serve"],
+            {"ADMIN_LOGIN": "admin", "ADMIN_PASSWORD": uuid.uuid4().hex, "LOG_LEVEL": "info"},
+        )
         self.ports = []
         for n in range(1, self.gateways + 1):
             self.spawn(f"gateway-{n}", [self.programs / "gateway", "serve"], {"LOG_LEVEL": "info"})
@@ -168,8 +204,15 @@ class Ours(System):
         return self.agents[:count]
 
     def command(self, *words):
-        return subprocess.run([self.programs / "customer-api", *words], env=self.environment, check=True, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout.strip()
+        return subprocess.run(
+            [self.programs / "customer-api", *words],
+            env=self.environment,
+            check=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        ).stdout.strip()
 
     def make_clients(self, customers, agents, prefix="user"):
         """Customers with a conversation each, which its agent has claimed. Customers connect to the first gateway, agents
@@ -179,12 +222,15 @@ class Ours(System):
         greeting = self.write_clients([(self.ports[0], t["token"]) for t in tokens])
         self.generate("greet", "--clients", greeting, "--outstanding", 64)
         found = self.conversations(t["customerId"] for t in tokens)
-        claims = [("POST", f"/api/v1/conversations/{conversation}/claim", agent_tokens[n % agents], "")
-                  for n, conversation in enumerate(found)]
+        claims = [
+            ("POST", f"/api/v1/conversations/{conversation}/claim", agent_tokens[n % agents], "")
+            for n, conversation in enumerate(found)
+        ]
         self.requests(claims, self.api_port)
         return self.write_clients(
             [(self.ports[0], t["token"], found[n], n % agents) for n, t in enumerate(tokens)],
-            [(self.ports[-1], token) for token in agent_tokens])
+            [(self.ports[-1], token) for token in agent_tokens],
+        )
 
     def conversations(self, customers):
         lines = [("GET", f"/api/v1/conversations?customer={id}&size=1", self.agents[0], "") for id in customers]
@@ -218,8 +264,11 @@ class NodePeer(System):
 
     def start(self):
         self.start_redis()
-        self.environment |= {"REDIS_SOCKET": str(self.socket), "NODE_ENV": "production",
-                             "NODE_PATH": "/usr/share/nodejs:/usr/lib/nodejs"}
+        self.environment |= {
+            "REDIS_SOCKET": str(self.socket),
+            "NODE_ENV": "production",
+            "NODE_PATH": "/usr/share/nodejs:/usr/lib/nodejs",
+        }
         self.ports = []
         for n in (1, 2):
             self.spawn(f"gateway-{n}", ["node", HERE / "node-peer/gateway.js"], {"GATEWAY": f"g{n}"})
@@ -236,12 +285,15 @@ class NodePeer(System):
         agent_tokens = [str(uuid.uuid4()) for _ in range(agents)]
         conversations = [str(uuid.uuid4()) for _ in range(customers)]
         lines = [f"HSET token:{token} kind a id {id} channel WEB" for token, id in zip(agent_tokens, agent_ids)]
-        lines += [f"HSET conversation:{conversations[n]} customer {t['customerId']} agent {agent_ids[n % agents]}"
-                  for n, t in enumerate(tokens)]
+        lines += [
+            f"HSET conversation:{conversations[n]} customer {t['customerId']} agent {agent_ids[n % agents]}"
+            for n, t in enumerate(tokens)
+        ]
         self.redis(input="\n".join(lines) + "\n")
         return self.write_clients(
             [(self.ports[0], t["token"], conversations[n], n % agents) for n, t in enumerate(tokens)],
-            [(self.ports[1], token) for token in agent_tokens])
+            [(self.ports[1], token) for token in agent_tokens],
+        )
 
 
 class Relay(System):
@@ -256,5 +308,7 @@ class Relay(System):
     messaging = ["relay"]
 
     def make_clients(self, customers, agents, prefix="user"):
-        return self.write_clients([(self.port, f"c-{n}-{n % agents}", f"{n:036}", n % agents) for n in range(customers)],
-                                  [(self.port, f"a-{n}") for n in range(agents)])
+        return self.write_clients(
+            [(self.port, f"c-{n}-{n % agents}", f"{n:036}", n % agents) for n in range(customers)],
+            [(self.port, f"a-{n}") for n in range(agents)],
+        )

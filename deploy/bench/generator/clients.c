@@ -9,18 +9,21 @@
 struct clients clients;
 static unsigned opened;
 
-static char *format_text(const struct client *c, const char *side, bool full, size_t *length, char **content, char **id) {
+static char *format_text(const struct client *c, const char *side, bool full, size_t *length, char **content,
+                         char **id) {
   char content_text[CONTENT_LENGTH + 1], buffer[640];
   memset(content_text, '.', CONTENT_LENGTH);
   content_text[CONTENT_LENGTH] = 0;
   int written;
   if (full)  // The server knows clientMessageIds for a day: the time tells this run's from others'.
-    written = snprintf(buffer, sizeof buffer,
-                       "{\"type\":\"message\",\"clientMessageId\":\"%s-%016llx-000000000000000\",\"conversationId\":\"%s\","
-                       "\"content\":\"%s\",\"metadata\":{}}",
-                       side, (unsigned long long)now_ns(), c->conversation, content_text);
+    written =
+        snprintf(buffer, sizeof buffer,
+                 "{\"type\":\"message\",\"clientMessageId\":\"%s-%016llx-000000000000000\",\"conversationId\":\"%s\","
+                 "\"content\":\"%s\",\"metadata\":{}}",
+                 side, (unsigned long long)now_ns(), c->conversation, content_text);
   else
-    written = snprintf(buffer, sizeof buffer, "{\"conversationId\":\"%s\",\"senderId\":\"%s\",\"content\":\"%s\",\"metadata\":{}}",
+    written = snprintf(buffer, sizeof buffer,
+                       "{\"conversationId\":\"%s\",\"senderId\":\"%s\",\"content\":\"%s\",\"metadata\":{}}",
                        c->conversation, c->conversation, content_text);
   *length = (size_t)written;
   char *text = strdup(buffer);
@@ -100,8 +103,6 @@ void client_send(struct websocket_loop *loop, struct client *customer, const str
   tag_write(from_customer ? customer->text_content : customer->reply_content, tag);
   char *id = from_customer ? customer->text_id : customer->reply_id;
   if (id) memcpy(id, (from_customer ? customer->text_content : customer->reply_content) + 1, 15);
-  if (from_customer)
-    websocket_send(loop, &customer->connection, customer->text, customer->text_length);
-  else
-    websocket_send(loop, &clients.all[customer->agent].connection, customer->reply, customer->reply_length);
+  if (from_customer) websocket_send(loop, &customer->connection, customer->text, customer->text_length);
+  else websocket_send(loop, &clients.all[customer->agent].connection, customer->reply, customer->reply_length);
 }

@@ -12,8 +12,8 @@ struct client {
   uint16_t port;
   char token[48], conversation[40];
   bool is_agent;
-  unsigned agent;         // of a customer: which agent answers it, by its place in `all`
-  char *text;             // its JSON; for a customer what it sends, and `reply` what its agent sends
+  unsigned agent;  // of a customer: which agent answers it, by its place in `all`
+  char *text;      // its JSON; for a customer what it sends, and `reply` what its agent sends
   char *reply;
   size_t text_length, reply_length;
   char *text_content, *reply_content;  // where the content begins in these

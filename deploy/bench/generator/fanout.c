@@ -55,7 +55,8 @@ bool load_fanout(struct options *o) {
     streams[i].sent = listens ? o->count : 0;
     ledger_close(&ledger, &streams[i]);
   }
-  printf("{\"seconds\":%.3f,\"messages\":%u,\"listeners\":%u,\"deliveries\":%lu,", seconds, o->count, listeners, ledger.received);
+  printf("{\"seconds\":%.3f,\"messages\":%u,\"listeners\":%u,\"deliveries\":%lu,", seconds, o->count, listeners,
+         ledger.received);
   processes_print(stdout, &o->processes);
   printf(",");
   histogram_print(stdout, "microseconds", &times);

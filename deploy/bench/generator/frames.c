@@ -65,7 +65,8 @@ void frames_settle(struct websocket_loop *loop) {
   for (size_t i = 0; i < count; i++) {
     struct client *customer = to_acknowledge[i].customer;
     uint32_t *seen = to_acknowledge[i].by_agent ? &customer->seen_by_agent : &customer->seen_by_customer;
-    int length = snprintf(ack, sizeof ack, "{\"type\":\"ack\",\"conversationId\":\"%s\",\"seq\":%u}", customer->conversation, *seen);
+    int length = snprintf(ack, sizeof ack, "{\"type\":\"ack\",\"conversationId\":\"%s\",\"seq\":%u}",
+                          customer->conversation, *seen);
     *seen = 0;
     struct client *reader = to_acknowledge[i].by_agent ? &clients.all[customer->agent] : customer;
     websocket_send(loop, &reader->connection, ack, (size_t)length);

@@ -36,9 +36,9 @@ uint64_t histogram_quantile(const struct histogram *h, double share) {
 }
 
 void histogram_print(FILE *out, const char *name, const struct histogram *h) {
-  fprintf(out,
-          "\"%s\":{\"count\":%llu,\"mean\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}", name,
-          (unsigned long long)h->total, h->total ? (double)h->sum / (double)h->total / 1e3 : 0,
-          (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.9) / 1e3,
-          (double)histogram_quantile(h, 0.99) / 1e3, (double)histogram_quantile(h, 0.999) / 1e3, (double)h->largest / 1e3);
+  fprintf(
+      out, "\"%s\":{\"count\":%llu,\"mean\":%.1f,\"p50\":%.1f,\"p90\":%.1f,\"p99\":%.1f,\"p999\":%.1f,\"max\":%.1f}",
+      name, (unsigned long long)h->total, h->total ? (double)h->sum / (double)h->total / 1e3 : 0,
+      (double)histogram_quantile(h, 0.5) / 1e3, (double)histogram_quantile(h, 0.9) / 1e3,
+      (double)histogram_quantile(h, 0.99) / 1e3, (double)histogram_quantile(h, 0.999) / 1e3, (double)h->largest / 1e3);
 }

@@ -63,11 +63,12 @@ static void read_requests(const char *path) {
     }
     char *out;
     bool has_token = token && *token;
-    int count = asprintf(&out,
-                         "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s%s%sContent-Type: application/json\r\nContent-Length: "
-                         "%zu\r\n\r\n%s",
-                         method, target, port, has_token ? "Authorization: Bearer " : "", has_token ? token : "",
-                         has_token ? "\r\n" : "", strlen(body), body);
+    int count =
+        asprintf(&out,
+                 "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s%s%sContent-Type: application/json\r\nContent-Length: "
+                 "%zu\r\n\r\n%s",
+                 method, target, port, has_token ? "Authorization: Bearer " : "", has_token ? token : "",
+                 has_token ? "\r\n" : "", strlen(body), body);
     requests[request_count++] = (struct request){out, (size_t)count, NULL};
   }
   free(text);
@@ -123,7 +124,8 @@ static bool read_answer(struct line *l) {
 static void open_line(struct line *l) {
   int on = 1;
   l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+  struct sockaddr_in to = {
+      .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
   if (l->fd < 0 || connect(l->fd, (struct sockaddr *)&to, sizeof to)) fail("connect");
   setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   struct epoll_event event = {.events = EPOLLIN, .data.ptr = l};
@@ -145,9 +147,9 @@ bool load_http(struct options *o) {
   for (unsigned i = 0; i < o->outstanding; i++) busy += send_next(&lines[i]);
   struct epoll_event events[256];
   while (busy) {
-    int count = epoll_wait(poller, events, 256, 10000);
+    int count = epoll_wait(poller, events, 256, 120000);
     if (count == 0) {
-      fprintf(stderr, "no answer for 10 s\n");
+      fprintf(stderr, "no answer for 2 minutes\n");
       exit(1);
     }
     for (int i = 0; i < count; i++) busy -= !read_answer(events[i].data.ptr);

@@ -9,9 +9,8 @@ int main(int argc, char **argv) {
     const char *name;
     bool (*run)(struct options *);
   } loads[] = {
-      {"roundtrip", load_roundtrip}, {"rate", load_rate},       {"fanout", load_fanout},
-      {"idle", load_idle},           {"connect", load_connect}, {"http", load_http},
-      {"greet", load_greet},
+      {"roundtrip", load_roundtrip}, {"rate", load_rate}, {"fanout", load_fanout}, {"idle", load_idle},
+      {"connect", load_connect},     {"http", load_http}, {"greet", load_greet},
   };
   struct options options;
   options_parse(&options, argc, argv);

@@ -14,9 +14,9 @@ struct options {
   unsigned outstanding;  // messages of a customer under way, or connections that connect at once, or HTTP connections
   double warmup, seconds, rate;
   unsigned count;
-  unsigned active;       // customers that send; 0: all
-  bool ring;             // a reply brings the message of the next customer, not of the same
-  bool full;             // full dialect
+  unsigned active;  // customers that send; 0: all
+  bool ring;        // a reply brings the message of the next customer, not of the same
+  bool full;        // full dialect
   struct processes processes;
 };
 

@@ -1,5 +1,5 @@
-// Closed loop: each customer has some messages under way, its agent replies to each, and a reply brings the next message.
-// So the system is always saturated, and costs as little CPU for each as it can.
+// Closed loop: each customer has some messages under way, its agent replies to each, and a reply brings the next
+// message. So the system is always saturated, and costs as little CPU for each message as it can.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -91,8 +91,8 @@ bool load_roundtrip(struct options *o) {
     ledger_close(&ledger, &clients.all[i].to_agent);
     ledger_close(&ledger, &clients.all[i].to_customer);
   }
-  printf("{\"seconds\":%.3f,\"roundTrips\":%lu,\"perSecond\":%.1f,\"generatorSeconds\":%.3f,\"pings\":%lu,", seconds, round_trips,
-         (double)round_trips / seconds, own_seconds, pings);
+  printf("{\"seconds\":%.3f,\"roundTrips\":%lu,\"perSecond\":%.1f,\"generatorSeconds\":%.3f,\"pings\":%lu,", seconds,
+         round_trips, (double)round_trips / seconds, own_seconds, pings);
   processes_print(stdout, &o->processes);
   printf(",");
   histogram_print(stdout, "microseconds", &times);

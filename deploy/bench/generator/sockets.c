@@ -1,5 +1,5 @@
-// Many sockets: opened and held (`idle`), opened as fast as they can be (`connect`), or opened for one message, so that there
-// are conversations (`greet`).
+// Many sockets: opened and held (`idle`), opened as fast as they can be (`connect`), or opened for one message, so that
+// there are conversations (`greet`).
 #include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -10,9 +10,7 @@
 
 static struct websocket_loop loop;
 
-static void received(struct connection *c, const char *json, size_t length) {
-  (void)c, (void)json, (void)length;
-}
+static void received(struct connection *c, const char *json, size_t length) { (void)c, (void)json, (void)length; }
 
 static double open_all(struct options *o) {
   clients_read(o->clients, false);
@@ -41,7 +39,8 @@ bool load_connect(struct options *o) {
   uint64_t end = now_ns() + 300000000u;
   while (now_ns() < end) websocket_turn(&loop, end);
   processes_end(&o->processes);
-  printf("{\"sockets\":%u,\"seconds\":%.3f,\"perSecond\":%.1f,", clients.count, seconds, (double)clients.count / seconds);
+  printf("{\"sockets\":%u,\"seconds\":%.3f,\"perSecond\":%.1f,", clients.count, seconds,
+         (double)clients.count / seconds);
   processes_print(stdout, &o->processes);
   printf("}\n");
   for (unsigned i = 0; i < clients.count; i++) websocket_close(&clients.all[i].connection);
@@ -51,7 +50,8 @@ bool load_connect(struct options *o) {
 bool load_greet(struct options *o) {
   open_all(o);
   // A tag that no load takes for its own.
-  for (unsigned i = 0; i < clients.customers; i++) client_send(&loop, &clients.all[i], &(struct tag){.kind = 'x', .client = i});
+  for (unsigned i = 0; i < clients.customers; i++)
+    client_send(&loop, &clients.all[i], &(struct tag){.kind = 'x', .client = i});
   uint64_t end = now_ns() + 500000000u;
   while (now_ns() < end) websocket_turn(&loop, end);
   printf("{\"sockets\":%u}\n", clients.count);

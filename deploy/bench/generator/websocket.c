@@ -61,7 +61,8 @@ static void end(struct websocket_loop *loop, struct connection *c, const char *w
   if (loop->ended) loop->ended(c, why);
 }
 
-void websocket_connect(struct websocket_loop *loop, struct connection *c, uint16_t port, const char *token, unsigned source) {
+void websocket_connect(struct websocket_loop *loop, struct connection *c, uint16_t port, const char *token,
+                       unsigned source) {
   int on = 1;
   c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (c->fd < 0) fail("socket");
@@ -72,11 +73,12 @@ void websocket_connect(struct websocket_loop *loop, struct connection *c, uint16
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons(port)};
   if (connect(c->fd, (struct sockaddr *)&to, sizeof to) && errno != EINPROGRESS) fail("connect");
   char request[512];
-  int length = snprintf(request, sizeof request,
-                        "GET /ws/chat?token=%s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " NONCE "\r\n%s%s%s\r\n",
-                        token, port, loop->subprotocol ? "Sec-WebSocket-Protocol: " : "",
-                        loop->subprotocol ? loop->subprotocol : "", loop->subprotocol ? "\r\n" : "");
+  int length =
+      snprintf(request, sizeof request,
+               "GET /ws/chat?token=%s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+               "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " NONCE "\r\n%s%s%s\r\n",
+               token, port, loop->subprotocol ? "Sec-WebSocket-Protocol: " : "",
+               loop->subprotocol ? loop->subprotocol : "", loop->subprotocol ? "\r\n" : "");
   buffer_append(&c->out, request, (size_t)length);
   c->state = CONNECTION_CONNECTING;
   c->is_dirty = false;
@@ -95,7 +97,8 @@ static void mark_dirty(struct websocket_loop *loop, struct connection *c) {
   loop->dirty[loop->dirty_count++] = c;
 }
 
-static void send_frame(struct websocket_loop *loop, struct connection *c, int kind, const char *payload, size_t length) {
+static void send_frame(struct websocket_loop *loop, struct connection *c, int kind, const char *payload,
+                       size_t length) {
   if (c->state != CONNECTION_OPEN) return;
   static const unsigned char mask[8] = {0x5a, 0xc3, 0x96, 0x0f, 0x5a, 0xc3, 0x96, 0x0f};
   char *p = buffer_reserve(&c->out, length + 16);
@@ -166,12 +169,15 @@ static size_t take_frames(struct websocket_loop *loop, struct connection *c, cha
     char *payload = bytes + used + header;
     used += header + size;
     switch (p[0]) {
-      case TEXT: loop->received(c, payload, size); break;
+      case TEXT:
+        loop->received(c, payload, size);
+        break;
       case PING:
         loop->pings++;
         send_frame(loop, c, PONG, payload, size);
         break;
-      case PONG: break;
+      case PONG:
+        break;
       case CLOSE: {
         char why[160];
         unsigned code = size >= 2 ? (unsigned)(unsigned char)payload[0] << 8 | (unsigned char)payload[1] : 1005;
@@ -179,7 +185,8 @@ static size_t take_frames(struct websocket_loop *loop, struct connection *c, cha
         end(loop, c, why);
         break;
       }
-      default: end(loop, c, "a frame of a kind that this client does not know");
+      default:
+        end(loop, c, "a frame of a kind that this client does not know");
     }
   }
   return used;

@@ -36,9 +36,10 @@ struct websocket_loop {
 
 void websocket_loop_make(struct websocket_loop *loop);
 
-// Begins to connect to 127.0.0.1:`port` and to upgrade with `token`. The `source` spreads the clients' addresses, as one
-// address has some 28,000 ports only.
-void websocket_connect(struct websocket_loop *loop, struct connection *c, uint16_t port, const char *token, unsigned source);
+// Begins to connect to 127.0.0.1:`port` and to upgrade with `token`. The `source` spreads the clients' addresses, as
+// one address has some 28,000 ports only.
+void websocket_connect(struct websocket_loop *loop, struct connection *c, uint16_t port, const char *token,
+                       unsigned source);
 
 // A text frame of at most 65,535 bytes; leaves with the next `websocket_flush`.
 void websocket_send(struct websocket_loop *loop, struct connection *c, const char *text, size_t length);

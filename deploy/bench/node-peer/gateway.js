@@ -1,8 +1,8 @@
 // A gateway as one would write it with ws and redis: the yardstick that every reader can reproduce.
 //
-// The same work as ours in the guide dialect, for one connection of each customer and agent: the token is looked up in Redis,
-// the route is kept there, a message is stored (XADD) and published in one script, the gateway that holds the recipient
-// writes it to the socket. What it does not do: acknowledgements, cursors, more than one connection, recovery.
+// The same work as ours in the guide dialect, for one connection of each customer and agent: the token is looked up in
+// Redis, the route is kept there, a message is stored (XADD) and published in one script, the gateway that holds the
+// recipient writes it to the socket. What it leaves out: acknowledgements, cursors, more than one connection, recovery.
 //
 // Environment: REDIS_SOCKET, GATEWAY (its name). Prints its port.
 'use strict';

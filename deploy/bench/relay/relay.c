@@ -1,7 +1,7 @@
 // The bare relay: what carrying a message costs when nothing is checked, stored or found out.
 //
-// One process, one thread, no Redis. A customer's token is `c-NUMBER-AGENT` and an agent's `a-NUMBER`; what a customer sends
-// goes to its agent, and what an agent sends goes to the customer whose number is the first thing in it:
+// One process, one thread, no Redis. A customer's token is `c-NUMBER-AGENT` and an agent's `a-NUMBER`; what a customer
+// sends goes to its agent, and what an agent sends goes to the customer whose number is the first thing in it:
 // {"conversationId":"NUMBER",…. Prints its port, and ends when stdin does.
 #include <arpa/inet.h>
 #include <errno.h>
@@ -121,7 +121,8 @@ static bool take_upgrade(struct peer *p) {
   char *blank = memmem(head, length, "\r\n\r\n", 4), *token = memmem(head, length, "token=", 6);
   if (!blank) return true;
   char kind;
-  if (!token || sscanf(token, "token=%c-%u-%u", &kind, &p->number, &p->agent) < 2 || p->number >= MOST || p->agent >= MOST)
+  if (!token || sscanf(token, "token=%c-%u-%u", &kind, &p->number, &p->agent) < 2 || p->number >= MOST ||
+      p->agent >= MOST)
     return false;
   p->is_agent = kind == 'a';
   *(p->is_agent ? &agents[p->number] : &customers[p->number]) = p;
