@@ -62,7 +62,7 @@ class Bench:
         if not result["clean"]:
             counts = {
                 key: result[key]
-                for key in ("lost", "doubled", "reordered", "strays", "requests", "succeeded")
+                for key in ("lost", "doubled", "reordered", "strays", "refused", "requests", "succeeded")
                 if key in result
             }
             self.faults.append(f"{load}, {system.name}: {counts}")

@@ -39,7 +39,7 @@ def options():
         epilog="loads:\n"
         + "\n".join(f"  {name:10} {' '.join((load.__doc__ or '').split())}" for name, load in LOADS.items())
         + "\n\nenvironment: BIN_DIR: where the two programs are with --no-build (.build/release)\n\n"
-        "Exit code: 0 measured; 1 failed; 2 usage; 3 messages were lost, doubled or out of order, or requests\n"
+        "Exit code: 0 measured; 1 failed; 2 usage; 3 messages were refused, lost, doubled or out of order, or requests\n"
         "failed; 4 something is missing and could not be installed; 5 the build failed. A goal that was not\n"
         "reached fails nothing: the machine decides too.",
     )

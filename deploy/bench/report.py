@@ -57,13 +57,13 @@ def markdown(bench, loads, facts):
     lines = ["# Benchmark", ""]
     if bench.faults:
         lines += [
-            "**Messages were lost, doubled or out of order, or requests failed:**",
+            "**Messages were refused, lost, doubled or out of order, or requests failed:**",
             "",
             *(f"- {fault}" for fault in bench.faults),
             "",
         ]
     else:
-        lines += ["No message was lost, doubled or out of order, and no request failed.", ""]
+        lines += ["No message was refused, lost, doubled or out of order, and no request failed.", ""]
     lines += [*goals(bench, loads), ""]
     for load, words in loads.items():
         lines += [f"## {load}", "", " ".join(words.split()), "", *load_table(bench, load), ""]

@@ -62,6 +62,6 @@ bool load_fanout(struct options *o) {
   histogram_print(stdout, "microseconds", &times);
   printf(",");
   ledger_print(stdout, &ledger);
-  printf("}\n");
-  return ledger_is_clean(&ledger);
+  printf(",\"refused\":%lu}\n", frames_refused());
+  return ledger_is_clean(&ledger) && !frames_refused();
 }

@@ -21,9 +21,13 @@ void frames_use(bool full) {
   began = now_ns();
 }
 
+static unsigned long refused;
+
+unsigned long frames_refused(void) { return refused; }
+
 static void refuse(const struct connection *c, const char *json, size_t length) {
-  fprintf(stderr, "connection %u got: %.*s\n", c->number, (int)(length < 500 ? length : 500), json);
-  exit(1);
+  if (!refused++)
+    fprintf(stderr, "connection %u was refused a message: %.*s\n", c->number, (int)(length < 500 ? length : 500), json);
 }
 
 static unsigned long number_of(const char *json, size_t length, const char *field) {
@@ -47,10 +51,14 @@ static void acknowledge_later(struct client *customer, bool by_agent, uint32_t s
 bool frame_take(const struct connection *c, const char *json, size_t length, struct tag *tag) {
   static const char error[] = "{\"type\":\"error\"", message[] = "{\"type\":\"message\"";
   if (is_full) {
-    if (length > sizeof error && !memcmp(json, error, sizeof error - 1)) refuse(c, json, length);
+    if (length > sizeof error && !memcmp(json, error, sizeof error - 1)) {
+      refuse(c, json, length);
+      return false;
+    }
     if (length < sizeof message || memcmp(json, message, sizeof message - 1)) return false;
   } else if (memmem(json, length, "\"senderId\":\"system\"", 19)) {
     refuse(c, json, length);
+    return false;
   }
   // What was said before this run may come again: its acknowledgement was under way when that ended.
   if (!tag_read(tag, json, length) || tag->client >= clients.customers || tag->time < began) return false;

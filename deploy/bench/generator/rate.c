@@ -112,6 +112,6 @@ bool load_rate(struct options *o) {
   histogram_print(stdout, "sentLate", &lateness);
   printf(",");
   ledger_print(stdout, &ledger);
-  printf("}\n");
-  return ledger_is_clean(&ledger);
+  printf(",\"refused\":%lu}\n", frames_refused());
+  return ledger_is_clean(&ledger) && !frames_refused();
 }
