@@ -153,8 +153,7 @@ def fanout(bench):
         single = ours.write_clients([one[0].split()[1:]] * 2, [one[1].split()[1:]])
         agents = [(ours.ports[-1], token) for token in ours.make_agents(watchers)]
         token = ours.issue_tokens(1, "watched")[0]
-        ours.generate("greet", "--clients", ours.write_clients([(ours.ports[0], token["token"])]))
-        conversation = ours.conversations([token["customerId"]])[0]
+        conversation = ours.greet([token])[0]
         watched = ours.write_clients([(ours.ports[0], token["token"], conversation, 0)], agents)
         for _ in range(bench.runs):
             for label, clients in (

@@ -13,7 +13,7 @@ static const char usage[] =
     "  fanout      each message goes to many sockets: --clients --count --rate\n"
     "  idle        opens sockets and holds them until stdin ends: --clients --outstanding\n"
     "  connect     opens sockets as fast as it can, closes them: --clients --outstanding\n"
-    "  greet       each customer sends one message: --clients\n"
+    "  greet       each customer sends one message; which conversations that made: --clients --bodies\n"
     "  http        sends requests over kept connections: --port --requests --bodies --outstanding --seconds\n\n"
     "  --clients FILE      lines of `customer PORT TOKEN CONVERSATION AGENT` and `agent PORT TOKEN`; AGENT counts from "
     "0\n"
