@@ -1,0 +1,380 @@
+// Drives a headless Chromium by the DevTools Protocol (https://chromedevtools.github.io/devtools-protocol/).
+//
+//   const browser = await Browser.launch();
+//   const profile = await browser.newProfile();          // storage and cookies of its own: another person
+//   const page = await profile.open('http://…/', { width: 320, dark: true, language: 'zh-CN' });   // a tab
+//   await page.click(['button', 'Send']);                 // by real mouse events
+//   await page.see('Hello');                              // waits
+//
+// A target is a CSS selector, or [selector, name] with name a string or a RegExp that the element is called or reads like.
+// Both see through open shadow roots. What waits does so for at most PATIENCE, and says then what was there instead.
+// `node browser.js` launches one that others share with `Browser.connect(URL)`, prints its URL, and runs until it is killed.
+'use strict';
+const { spawn } = require('child_process');
+const fs = require('fs');
+const os = require('os');
+const path = require('path');
+const WebSocket = require('ws');
+
+const PATIENCE = 30_000; // milliseconds
+const pageSide = fs.readFileSync(path.join(__dirname, 'page-side.js'), 'utf8');
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** One WebSocket to Chromium; each page has a session on it. */
+class Protocol {
+  static async connect(url) {
+    const socket = new WebSocket(url, { perMessageDeflate: false, maxPayload: 256 * 1024 * 1024 });
+    await new Promise((resolve, reject) => { socket.once('open', resolve).once('error', reject); });
+    return new Protocol(socket);
+  }
+
+  constructor(socket) {
+    this.socket = socket;
+    this.count = 0;
+    this.calls = new Map();
+    this.listeners = new Map();
+    socket.on('message', (data) => this.receive(JSON.parse(data)));
+    socket.on('close', () => { for (const call of this.calls.values()) call.reject(new Error('Chromium is gone')); });
+  }
+
+  receive({ id, result, error, sessionId, method, params }) {
+    const call = this.calls.get(id);
+    if (!call) return this.listeners.get(sessionId)?.(method, params);
+    this.calls.delete(id);
+    if (error) call.reject(new Error(`${call.method}: ${error.message}`)); else call.resolve(result);
+  }
+
+  send(method, params = {}, sessionId) {
+    const id = ++this.count;
+    return new Promise((resolve, reject) => {
+      this.calls.set(id, { method, resolve, reject });
+      this.socket.send(JSON.stringify({ id, method, params, sessionId }));
+    });
+  }
+}
+
+class Browser {
+  static async launch() {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'screens-chromium-'));
+    // As root and in containers Chromium has to do without its sandbox, and without /dev/shm. It dies with this process.
+    const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'chromium', '--headless=new', '--no-sandbox', '--disable-gpu',
+      '--disable-dev-shm-usage', '--no-first-run', '--disable-background-networking', '--disable-component-update',
+      '--disable-background-timer-throttling', '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding',
+      '--force-color-profile=srgb', '--hide-scrollbars', '--remote-debugging-port=0', `--user-data-dir=${folder}`, 'about:blank'],
+    { stdio: ['ignore', 'ignore', 'pipe'] });
+    process.once('exit', () => { child.kill('SIGKILL'); fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 }); });
+    const url = await new Promise((resolve, reject) => {
+      let output = '';
+      child.stderr.on('data', (data) => {
+        output = (output + data).slice(-10_000);
+        const match = /DevTools listening on (ws:\S+)/.exec(output);
+        if (match) resolve(match[1]);
+      });
+      child.once('error', reject).once('exit', () => reject(new Error(`Chromium ended: ${output}`)));
+    });
+    const browser = await Browser.connect(url);
+    browser.child = child;
+    return browser;
+  }
+
+  static async connect(url) {
+    const browser = new Browser();
+    browser.url = url;
+    browser.protocol = await Protocol.connect(url);
+    return browser;
+  }
+
+  async newProfile() {
+    // Goes away with our WebSocket at the latest.
+    const { browserContextId } = await this.protocol.send('Target.createBrowserContext', { disposeOnDetach: true });
+    return new Profile(this, browserContextId);
+  }
+
+  async close() {
+    if (this.child) {
+      const ended = new Promise((resolve) => this.child.once('exit', resolve));
+      await this.protocol.send('Browser.close').catch(() => {});
+      await Promise.race([ended, pause(5000)]);
+    }
+    this.protocol.socket.close();
+  }
+}
+
+/** A person's browser: pages in it share storage. */
+class Profile {
+  constructor(browser, id) {
+    this.protocol = browser.protocol;
+    this.id = id;
+    this.pages = [];
+  }
+
+  /** Opens a tab. `options` as for `Page.emulate`. */
+  async open(url, options = {}) {
+    const { targetId } = await this.protocol.send('Target.createTarget', { url: 'about:blank', browserContextId: this.id });
+    const { sessionId } = await this.protocol.send('Target.attachToTarget', { targetId, flatten: true });
+    const page = new Page(this, targetId, sessionId);
+    this.pages.push(page);
+    await page.prepare({ width: 1280, height: 800, language: 'en-US', ...options });
+    await page.goto(url);
+    return page;
+  }
+
+  async close() {
+    await this.protocol.send('Target.disposeBrowserContext', { browserContextId: this.id });
+  }
+}
+
+/** A tab. `problems` collects console errors, uncaught exceptions, CSP violations and failed requests, as sentences. */
+class Page {
+  constructor(profile, targetId, sessionId) {
+    this.profile = profile;
+    this.protocol = profile.protocol;
+    this.targetId = targetId;
+    this.sessionId = sessionId;
+    this.problems = [];
+    this.dialogs = []; // what alert() and confirm() said; both are answered with OK
+    this.expected = [];
+    this.isLoaded = null;
+    this.fileChooser = null;
+    this.protocol.listeners.set(sessionId, (method, params) => this.notice(method, params));
+  }
+
+  send(method, params) { return this.protocol.send(method, params, this.sessionId); }
+
+  async prepare(options) {
+    await Promise.all([
+      this.send('Page.enable'), this.send('Runtime.enable'), this.send('Log.enable'), this.send('Network.enable'),
+      this.send('DOM.enable'), this.send('Audits.enable'), this.send('Emulation.setFocusEmulationEnabled', { enabled: true }),
+    ]);
+    await this.emulate(options);
+  }
+
+  /** From now on problems that match are no failure: `page.expectProblem(/401/)`. */
+  expectProblem(pattern) { this.expected.push(pattern); }
+
+  get unexpectedProblems() { return this.problems.filter((text) => !this.expected.some((pattern) => pattern.test(text))); }
+
+  notice(method, params) {
+    if (method === 'Runtime.exceptionThrown') {
+      const { exception, text, url, lineNumber } = params.exceptionDetails;
+      this.problems.push(`exception: ${exception?.description ?? text} (${url ?? ''}:${lineNumber + 1})`);
+    } else if (method === 'Runtime.consoleAPICalled' && ['error', 'assert'].includes(params.type)) {
+      this.problems.push(`console.${params.type}: ${params.args.map((part) => part.value ?? part.description).join(' ')}`);
+    } else if (method === 'Log.entryAdded' && params.entry.level === 'error') {
+      this.problems.push(`${params.entry.source}: ${params.entry.text} ${params.entry.url ?? ''}`);
+    } else if (method === 'Audits.issueAdded' && params.issue.code === 'ContentSecurityPolicyIssue') {
+      const issue = params.issue.details.contentSecurityPolicyIssueDetails;
+      this.problems.push(`CSP: ${issue.violatedDirective} forbids ${issue.blockedURL ?? issue.contentSecurityPolicyViolationType}`
+        + ` (${issue.sourceCodeLocation?.url ?? ''}:${(issue.sourceCodeLocation?.lineNumber ?? 0) + 1})`);
+    } else if (method === 'Page.javascriptDialogOpening') {
+      this.dialogs.push(params.message);
+      this.send('Page.handleJavaScriptDialog', { accept: true }).catch(() => {});
+    } else if (method === 'Page.loadEventFired') {
+      this.isLoaded?.();
+    } else if (method === 'Page.fileChooserOpened') {
+      this.fileChooser?.(params);
+    } else if (method === 'Inspector.targetCrashed') {
+      this.problems.push('the page crashed');
+    }
+  }
+
+  async goto(url) {
+    const loaded = new Promise((resolve) => { this.isLoaded = resolve; });
+    const { errorText } = await this.send('Page.navigate', { url });
+    if (errorText) throw new Error(`${url} did not open: ${errorText}`);
+    await inTime(loaded, () => `${url} to load`);
+  }
+
+  async reload() {
+    const loaded = new Promise((resolve) => { this.isLoaded = resolve; });
+    await this.send('Page.reload', {});
+    await inTime(loaded, () => 'the page to load again');
+  }
+
+  async close() { await this.protocol.send('Target.closeTarget', { targetId: this.targetId }); }
+
+  /** The value (as JSON has it) of an expression of the page, or of a function called in it, which may use page-side.js. */
+  async call(code, ...args) {
+    const body = typeof code === 'function' ? `(${code})(...${JSON.stringify(args)})` : `(${code})`;
+    const { result, exceptionDetails } = await this.send('Runtime.evaluate', {
+      expression: `(() => { ${pageSide}\nreturn ${body}; })()`, returnByValue: true, awaitPromise: true, userGesture: true,
+    });
+    if (exceptionDetails) throw new Error(exceptionDetails.exception?.description ?? exceptionDetails.text);
+    return result.value;
+  }
+
+  /** Waits until `code` (as for `call`) is true, and returns what it is. */
+  async until(code, ...args) {
+    const end = Date.now() + PATIENCE;
+    for (;;) {
+      // A call that a navigation cuts off is made again.
+      const value = await this.call(code, ...args).catch((error) => {
+        if (/context was destroyed|navigated|Cannot find context/i.test(error.message)) return null;
+        throw error;
+      });
+      if (value) return value;
+      if (Date.now() > end) throw new Error(`Waited in vain until ${code} with ${JSON.stringify(args)}\n${await this.state()}`);
+      await pause(50);
+    }
+  }
+
+  /** What can be seen, for the message of a failure. */
+  async state() {
+    const text = await this.text().catch((error) => String(error));
+    return `On the page:\n${text.slice(0, 3000)}\n${this.problems.map((problem) => `! ${problem}`).join('\n')}`;
+  }
+
+  /** Waits for an element, and returns how many there are. */
+  see(target) { return this.until((wanted) => findAll(wanted).length, asTarget(target)); }
+
+  /** Waits until there is none. */
+  gone(target) { return this.until((wanted) => findAll(wanted).length === 0, asTarget(target)); }
+
+  /** How many there are now. */
+  count(target) { return this.call((wanted) => findAll(wanted).length, asTarget(target)); }
+
+  /** The visible text of the page, or of the first element of a target. */
+  text(target) {
+    if (!target) return this.call(() => visibleText());
+    return this.call((wanted) => { const [element] = findAll(wanted); return element ? visibleText(element) : null; }, asTarget(target));
+  }
+
+  /** The visible texts of all elements of a target. */
+  texts(target) { return this.call((wanted) => findAll(wanted).map((element) => visibleText(element)), asTarget(target)); }
+
+  /** Waits until the visible text contains a string or matches a RegExp. */
+  read(wanted) {
+    const { name } = asTarget(['*', wanted]);
+    return this.until((name) => {
+      const text = visibleText();
+      return name.source === undefined ? text.includes(name.text) : new RegExp(name.source, name.flags).test(text);
+    }, name);
+  }
+
+  /** Waits until the element stands still where the mouse can reach it: its point. */
+  async reach(target) {
+    const end = Date.now() + PATIENCE;
+    let last = {};
+    for (;;) {
+      const spot = await this.call((wanted) => aim(wanted), asTarget(target));
+      if (spot.x !== undefined && spot.x === last.x && spot.y === last.y) return spot;
+      if (Date.now() > end) throw new Error(`Cannot reach ${target}: ${spot.why ?? 'it moves'}\n${await this.state()}`);
+      last = spot;
+      await pause(30);
+    }
+  }
+
+  async click(target, { clicks = 1 } = {}) {
+    const { x, y } = await this.reach(target);
+    await this.send('Input.dispatchMouseEvent', { type: 'mouseMoved', x, y });
+    await this.send('Input.dispatchMouseEvent', { type: 'mousePressed', x, y, button: 'left', clickCount: clicks });
+    await this.send('Input.dispatchMouseEvent', { type: 'mouseReleased', x, y, button: 'left', clickCount: clicks });
+  }
+
+  async scroll(target, pixels) {
+    const { x, y } = await this.reach(target);
+    await this.send('Input.dispatchMouseEvent', { type: 'mouseWheel', x, y, deltaX: 0, deltaY: pixels });
+  }
+
+  /** Clicks into a field and adds text at its end. */
+  async type(target, text) {
+    await this.click(target);
+    await this.press('End');
+    await this.send('Input.insertText', { text });
+  }
+
+  /** Clicks into a field and replaces what is in it. */
+  async fill(target, text) {
+    await this.click(target);
+    await this.press('Control+a');
+    if (text) await this.send('Input.insertText', { text }); else await this.press('Delete');
+  }
+
+  /** As an input method does on the way: the text is not yet taken. `insertText` takes it. */
+  compose(text) { return this.send('Input.imeSetComposition', { text, selectionStart: text.length, selectionEnd: text.length }); }
+  insertText(text) { return this.send('Input.insertText', { text }); }
+
+  /** A key with its modifiers: `Enter`, `Shift+Tab`, `Control+k`. */
+  async press(keys) {
+    const parts = keys.split('+');
+    const key = parts.pop();
+    const modifiers = parts.reduce((sum, part) => sum | { Alt: 1, Control: 2, Meta: 4, Shift: 8 }[part], 0);
+    const letter = key.length === 1 ? key : '';
+    const [code, number, text] = KEYS[key] ?? [`Key${key.toUpperCase()}`, key.toUpperCase().charCodeAt(0), letter];
+    const event = { key, code, modifiers, windowsVirtualKeyCode: number };
+    const typed = modifiers & 7 ? undefined : text;
+    const commands = keys === 'Control+a' ? ['selectAll'] : [];
+    await this.send('Input.dispatchKeyEvent', { ...event, type: typed ? 'keyDown' : 'rawKeyDown', text: typed, commands });
+    await this.send('Input.dispatchKeyEvent', { ...event, type: 'keyUp' });
+  }
+
+  /** Chooses files in the dialog that a click on `target` opens. */
+  async choose(target, files) {
+    await this.send('Page.setInterceptFileChooserDialog', { enabled: true });
+    const opened = new Promise((resolve) => { this.fileChooser = resolve; });
+    await this.click(target);
+    const { backendNodeId } = await inTime(opened, () => `a click on ${target} to open a file dialog`);
+    await this.send('DOM.setFileInputFiles', { files, backendNodeId });
+    await this.send('Page.setInterceptFileChooserDialog', { enabled: false });
+  }
+
+  /** Any of: width, height (CSS pixels), dark, reducedMotion, offline (true or false), language (BCP 47). */
+  async emulate(options) {
+    this.emulated = { ...this.emulated, ...options };
+    const { width, height, dark, reducedMotion, language, offline } = this.emulated;
+    await this.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: 1, mobile: false });
+    await this.send('Emulation.setEmulatedMedia', {
+      features: [
+        { name: 'prefers-color-scheme', value: dark ? 'dark' : 'light' },
+        { name: 'prefers-reduced-motion', value: reducedMotion ? 'reduce' : 'no-preference' },
+      ],
+    });
+    if ('language' in options) {
+      const userAgent = await this.call('navigator.userAgent');
+      await this.send('Emulation.setUserAgentOverride', { userAgent, acceptLanguage: language });
+      // One for each process: tabs of a profile may share theirs, and have it already.
+      await this.send('Emulation.setLocaleOverride', { locale: language.replace('-', '_') }).catch(() => {});
+    }
+    if ('offline' in options) {
+      await this.send('Network.emulateNetworkConditions', { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
+    }
+  }
+
+  /** The nodes of the accessibility tree, as assistive technology gets them. */
+  async accessibilityTree() {
+    const { nodes } = await this.send('Accessibility.getFullAXTree');
+    return nodes.filter((node) => !node.ignored);
+  }
+
+  /** Writes a PNG of what is in the window. */
+  async screenshot(file) {
+    const { data } = await this.send('Page.captureScreenshot', { format: 'png' });
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(file, Buffer.from(data, 'base64'));
+  }
+}
+
+const KEYS = {
+  Enter: ['Enter', 13, '\r'], Tab: ['Tab', 9], Escape: ['Escape', 27], Backspace: ['Backspace', 8], Delete: ['Delete', 46],
+  End: ['End', 35], Home: ['Home', 36], PageUp: ['PageUp', 33], PageDown: ['PageDown', 34], ArrowLeft: ['ArrowLeft', 37],
+  ArrowUp: ['ArrowUp', 38], ArrowRight: ['ArrowRight', 39], ArrowDown: ['ArrowDown', 40], ' ': ['Space', 32, ' '],
+  '/': ['Slash', 191, '/'], '?': ['Slash', 191, '?'],
+};
+
+function asTarget(target) {
+  const [css, name] = [target].flat();
+  if (name === undefined) return { css };
+  return { css, name: name instanceof RegExp ? { source: name.source, flags: name.flags } : { text: name } };
+}
+
+async function inTime(promise, what) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`Waited in vain for ${what()}`)), PATIENCE);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}
+
+module.exports = { Browser, pause, inTime, PATIENCE };
+
+if (require.main === module) Browser.launch().then((browser) => console.log(browser.url));
