@@ -124,7 +124,10 @@ class Profile {
   }
 }
 
-/** A tab. `problems` collects console errors, uncaught exceptions, CSP violations and failed requests, as sentences. */
+/**
+ * A tab. `problems` collects console errors, uncaught exceptions, CSP violations and failed requests, as sentences; `tokens` the
+ * tokens that its WebSockets used.
+ */
 class Page {
   constructor(profile, targetId, sessionId) {
     this.profile = profile;
@@ -132,6 +135,7 @@ class Page {
     this.targetId = targetId;
     this.sessionId = sessionId;
     this.problems = [];
+    this.tokens = new Set();
     this.dialogs = []; // what alert() and confirm() said; both are answered with OK
     this.expected = [];
     this.isLoaded = null;
@@ -166,6 +170,9 @@ class Page {
       const issue = params.issue.details.contentSecurityPolicyIssueDetails;
       this.problems.push(`CSP: ${issue.violatedDirective} forbids ${issue.blockedURL ?? issue.contentSecurityPolicyViolationType}`
         + ` (${issue.sourceCodeLocation?.url ?? ''}:${(issue.sourceCodeLocation?.lineNumber ?? 0) + 1})`);
+    } else if (method === 'Network.webSocketWillSendHandshakeRequest') {
+      const token = /token\.([\w-]+)/.exec(params.request.headers['Sec-WebSocket-Protocol'])?.[1];
+      if (token) this.tokens.add(token);
     } else if (method === 'Page.javascriptDialogOpening') {
       this.dialogs.push(params.message);
       this.send('Page.handleJavaScriptDialog', { accept: true }).catch(() => {});
@@ -377,4 +384,7 @@ async function inTime(promise, what) {
 
 module.exports = { Browser, pause, inTime, PATIENCE };
 
-if (require.main === module) Browser.launch().then((browser) => console.log(browser.url));
+if (require.main === module) {
+  process.on('SIGTERM', () => process.exit());
+  Browser.launch().then((browser) => console.log(browser.url));
+}

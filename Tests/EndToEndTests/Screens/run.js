@@ -2,7 +2,8 @@
 // How to write one: story.js. In the tests ScreenTests.swift starts the system and calls this for each story.
 //
 //   export NODE_PATH=/usr/share/nodejs
-//   ADMIN_PASSWORD=… node run.js [--base URL] [--only NAME,…] [--shots FOLDER] [--gateways FILE] [--browser URL] [--limit SECONDS]
+//   ADMIN_PASSWORD=… node run.js [--base URL] [--only NAME,…] [--shots FOLDER] [--gateways FILE]
+//                        [--browser URL] [--tokens FILE] [--limit SECONDS]
 //
 //   --base      where the system answers (http://127.0.0.1:8080)
 //   --only      files of stories/, without .js (all)
@@ -10,6 +11,7 @@
 //   --gateways  a file {"pids": […]} that whoever restarts the gateways keeps up to date; without it stories that kill them
 //               are skipped
 //   --browser   a Chromium that `node browser.js` launched (one of its own)
+//   --tokens    a file to which all tokens that stories and their pages had are added, one a line
 //   --limit     how long one story may take (120)
 //   ADMIN_LOGIN (admin), ADMIN_PASSWORD: an administrator of that system
 //
@@ -25,7 +27,7 @@ async function main() {
   const options = {};
   for (let at = 2; at < process.argv.length; at += 2) {
     const name = process.argv[at].replace(/^--/, '');
-    if (!['base', 'only', 'shots', 'gateways', 'browser', 'limit'].includes(name) || process.argv[at + 1] === undefined) {
+    if (!['base', 'only', 'shots', 'gateways', 'browser', 'tokens', 'limit'].includes(name) || process.argv[at + 1] === undefined) {
       console.error(`run.js: what is ${process.argv[at]}? Its first lines say how to call it.`);
       return 2;
     }
@@ -45,6 +47,7 @@ async function main() {
     const began = Date.now();
     const failure = await play(story, { system, browser, shots, limit: 1000 * (options.limit ?? 120) });
     system.end();
+    if (options.tokens) fs.appendFileSync(options.tokens, [...system.tokens].map((token) => `${token}\n`).join(''));
     console.log(`${failure ? 'FAILED' : 'ok'}  ${file}: ${story.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);
     if (failure) { failures += 1; console.log(failure.replace(/^/gm, '    ')); }
   }

@@ -32,6 +32,7 @@ class System {
     this.admin = admin;
     this.gatewaysFile = gatewaysFile;
     this.sockets = [];
+    this.tokens = new Set();
   }
 
   /** `data` of an answer. `body`: becomes JSON; a Buffer is sent as it is. Throws an Error with `status` and `code`. */
@@ -47,7 +48,10 @@ class System {
     const text = await answer.text();
     let json = {};
     try { json = JSON.parse(text); } catch { /* said below */ }
-    if (answer.ok && json.success) return json.data;
+    if (answer.ok && json.success) {
+      if (json.data?.token) this.tokens.add(json.data.token);
+      return json.data;
+    }
     throw Object.assign(new Error(`${method} ${target} answered ${answer.status} ${text.slice(0, 500)}`),
       { status: answer.status, code: json.error?.code });
   }
@@ -195,6 +199,7 @@ async function play(story, { system, browser, shots, limit }) {
     }
   }
   clearTimeout(timer);
+  for (const page of pages) for (const token of page.tokens) system.tokens.add(token);
   for (const profile of profiles) await profile.close().catch(() => {});
   return failure;
 }
