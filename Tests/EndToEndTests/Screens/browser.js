@@ -62,7 +62,11 @@ class Browser {
       '--disable-background-timer-throttling', '--disable-backgrounding-occluded-windows', '--disable-renderer-backgrounding',
       '--force-color-profile=srgb', '--hide-scrollbars', '--remote-debugging-port=0', `--user-data-dir=${folder}`, 'about:blank'],
     { stdio: ['ignore', 'ignore', 'pipe'] });
-    process.once('exit', () => { child.kill('SIGKILL'); fs.rmSync(folder, { recursive: true, force: true, maxRetries: 3 }); });
+    process.once('exit', () => {
+      child.kill('SIGKILL');
+      // What it still writes at its end may be in the way.
+      try { fs.rmSync(folder, { recursive: true, force: true, maxRetries: 10 }); } catch { /* a temporary folder stays */ }
+    });
     const url = await new Promise((resolve, reject) => {
       let output = '';
       child.stderr.on('data', (data) => {
@@ -385,6 +389,8 @@ async function inTime(promise, what) {
 module.exports = { Browser, pause, inTime, PATIENCE };
 
 if (require.main === module) {
-  process.on('SIGTERM', () => process.exit());
-  Browser.launch().then((browser) => console.log(browser.url));
+  Browser.launch().then((browser) => {
+    process.once('SIGTERM', () => browser.close().then(() => process.exit()));
+    console.log(browser.url);
+  });
 }
