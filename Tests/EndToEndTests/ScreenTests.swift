@@ -46,7 +46,7 @@ final class ScreenStage: Sendable {
         let folder = Program.temporaryFile("screens")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
         defer { try? FileManager.default.removeItem(at: folder) }
-        try? FileManager.default.removeItem(at: screenshots)
+        removeOldScreenshots()
         let browser = try Program(
             "node",
             [scripts.appendingPathComponent("browser.js").path],
@@ -63,6 +63,12 @@ final class ScreenStage: Sendable {
             try await $current.withValue(stage) { try await body() }
             stage.rememberTokens()
         }
+    }
+
+    /// Pictures only: the folder may be anybody's.
+    private static func removeOldScreenshots() {
+        let files = (try? FileManager.default.contentsOfDirectory(at: screenshots, includingPropertiesForKeys: nil)) ?? []
+        for file in files where file.pathExtension == "png" { try? FileManager.default.removeItem(at: file) }
     }
 
     /// Plays a story of `Screens/stories/`, and returns the player's exit code and output.
