@@ -53,9 +53,9 @@ let package = Package(
             name: "Messaging",
             dependencies: ["Hiredis", nioCore, logging, crypto],
             resources: [
-                "append_message", "change_assignment", "list_conversations", "move_cursors", "publish",
-                "publish_typing",
-                "read_log", "register_agent", "register_customer", "tick",
+                "add_note", "append_message", "change_assignment", "describe_conversations", "list_conversations",
+                "move_cursors", "publish", "publish_typing", "read_log",
+                "register_agent", "register_customer", "tick",
                 "agent_tokens", "count_login_attempt", "create_agent", "issue_agent_token", "issue_customer_token",
                 "read_token", "reserve_identity", "revoke_agent_token", "revoke_tokens", "scan_customers",
                 "settle_identity", "update_agent", "write_customer",
@@ -70,8 +70,11 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
+            // The plugin reads the folder itself.
+            exclude: ["Web"],
             resources: [.embedInCode("openapi.yaml"), .embedInCode("asyncapi.yaml")],
-            swiftSettings: strict
+            swiftSettings: strict,
+            plugins: ["EmbedWeb"]
         ),
         .executableTarget(
             name: "Gateway",
@@ -81,6 +84,15 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+
+        // Puts the widget and the console into customer-api, at each build in which one of their files changed.
+        .plugin(
+            name: "EmbedWeb",
+            capability: .buildTool(),
+            dependencies: ["WebEmbedder"],
+            path: "Sources/EmbedWeb"
+        ),
+        .executableTarget(name: "WebEmbedder", swiftSettings: strict),
 
         // A private redis-server for a test, and what tests of several targets need to talk to it.
         .target(

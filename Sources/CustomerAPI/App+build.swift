@@ -48,6 +48,7 @@ private func buildRouter(configuration: Configuration, redis: RedisClient, agent
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: APIBoundary())
     ServiceRoutes(redis: redis).add(to: router)
+    WebRoutes().add(to: router)
 
     let open = router.group("api/v1")
     CustomerTokenRoutes(tokens: tokens, bodies: bodies).add(to: open)
@@ -55,7 +56,9 @@ private func buildRouter(configuration: Configuration, redis: RedisClient, agent
 
     let forAgents = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
     CustomerRoutes(customers: CustomerStore(redis: redis), tokens: tokens, bodies: bodies).add(to: forAgents)
-    ConversationRoutes(conversations: ConversationStore(redis: redis)).add(to: forAgents)
+    let conversations = ConversationStore(redis: redis)
+    ConversationRoutes(conversations: conversations, bodies: bodies).add(to: forAgents)
+    NoteRoutes(conversations: conversations, bodies: bodies).add(to: forAgents)
     AgentSessionRoutes(agents: agents, tokens: tokens).add(to: forAgents)
 
     let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))

@@ -140,6 +140,7 @@ final class Hub: @unchecked Sendable {
         _ connection: Connection,
         in partition: Partition? = nil,
         listing: Bool = true,
+        details: Bool = false,
         _ completion: @escaping MessageLog.Completion<[ConversationPosition]>
     ) {
         let id = connection.principal.id
@@ -152,6 +153,7 @@ final class Hub: @unchecked Sendable {
                 connections: here.count,
                 full: full,
                 listing: listing,
+                details: details,
                 partitions: partition.map { [$0] } ?? Partition.all,
                 completion
             )
@@ -162,6 +164,7 @@ final class Hub: @unchecked Sendable {
                 connections: here.count,
                 full: full,
                 listing: listing,
+                details: details,
                 completion
             )
         }

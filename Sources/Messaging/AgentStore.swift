@@ -66,6 +66,16 @@ package struct AgentStore: Sendable {
         }
     }
 
+    /// The names of those of `ids` that exist.
+    func names(of ids: Set<UniqueID>) async throws(MessagingError) -> [UniqueID: String] {
+        guard !ids.isEmpty else { return [:] }
+        let ids = Array(ids)
+        let names = try await redis.answers(to: ids.map { RedisCommand("HGET", Keyspace.agent($0), "name") })
+        var found: [UniqueID: String] = [:]
+        for (id, name) in zip(ids, names) { found[id] = name.string }
+        return found
+    }
+
     /// Creates an agent.
     ///
     /// - Parameters:

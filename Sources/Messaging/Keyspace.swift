@@ -17,6 +17,7 @@
 /// | `{p}:conversation:ID` | hash | ``Conversation``'s fields | none |
 /// | `{p}:log:ID` | stream | the messages, field `m`; entry id `<seq>-0` | the last `CONVERSATION_LOG_LIMIT` |
 /// | `{p}:cursors:ID` | hash | reader id → seq acknowledged; `read:` + reader id → seq read; `seen:` + reader id → messages of the other side up to there | none |
+/// | `{p}:notes:ID` | list | the notes that agents made about a conversation; see ``Note`` | none |
 /// | `{p}:conversations` | zset | conversation ids by last message (ms) | none |
 /// | `{p}:waiting` | zset | ids of conversations nobody answers yet, by the time that began (ms) | none |
 /// | `{p}:assigned:AGENT` | zset | ids of that agent's unresolved conversations, by assignment (ms) | none |
@@ -69,6 +70,10 @@ package enum Keyspace {
     }
     package static func log(_ conversation: UniqueID) -> String {
         "\(prefix(conversation.partition))log:\(conversation)"
+    }
+
+    package static func notes(_ conversation: UniqueID) -> String {
+        "\(prefix(conversation.partition))notes:\(conversation)"
     }
 
     package static func routes(_ customer: UniqueID) -> String { "\(prefix(customer.partition))routes:\(customer)" }
