@@ -210,7 +210,7 @@ function focusStep() {
 function judgeFocus() {
   const walk = globalThis.focusWalk ?? [];
   delete globalThis.focusWalk;
-  document.activeElement?.blur();
+  focused()?.blur();
   const found = [];
   const inOrder = [...everyElement()];
   let last = null;

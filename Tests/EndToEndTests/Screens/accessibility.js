@@ -9,7 +9,6 @@
 'use strict';
 const fs = require('fs');
 const path = require('path');
-const { pause } = require('./browser');
 
 const source = fs.readFileSync(path.join(__dirname, 'accessibility-page.js'), 'utf8');
 const inPage = (expression) => `(() => { ${source}\nreturn ${expression}; })()`;
@@ -32,9 +31,15 @@ async function unnamed(page) {
 
 /** Walks through the page with Tab, from its beginning until it comes round. */
 async function walk(page) {
-  await page.call('document.activeElement?.blur(), getSelection()?.removeAllRanges(), delete globalThis.focusWalk');
-  // A click where nothing is would do something; a collapsed selection at the top tells Chromium where Tab begins.
-  await page.call('getSelection()?.collapse(document.body, 0)');
+  // A body that has had the focus is where Tab begins.
+  await page.call(() => {
+    focused()?.blur();
+    delete globalThis.focusWalk;
+    const before = document.body.getAttribute('tabindex');
+    document.body.tabIndex = -1;
+    document.body.focus({ preventScroll: true });
+    if (before === null) document.body.removeAttribute('tabindex'); else document.body.setAttribute('tabindex', before);
+  });
   let stuck = 0;
   let last = -2;
   for (let count = 0; count < 300; count += 1) {
@@ -46,12 +51,13 @@ async function walk(page) {
     last = at;
   }
   // Transitions of colours come to rest before looks are compared.
-  await page.call('document.activeElement?.blur()');
-  await pause(350);
+  await page.call('focused()?.blur()');
+  await page.rest();
   return page.call(inPage('judgeFocus()'));
 }
 
 async function inspect(page, { focus = true } = {}) {
+  await page.rest();
   const found = [...await page.call(inPage('inspectPage()')), ...await unnamed(page)];
   return focus ? [...found, ...await walk(page)] : found;
 }

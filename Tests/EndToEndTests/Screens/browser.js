@@ -357,8 +357,16 @@ class Page {
     return nodes.filter((node) => !node.ignored);
   }
 
+  /** Waits until animations that end have ended, so that things are as they will stay. */
+  rest() {
+    return this.until(() => [document, ...[...everyElement()].map((element) => element.shadowRoot).filter(Boolean)]
+      .flatMap((root) => root.getAnimations())
+      .every((animation) => animation.playState !== 'running' || animation.effect.getComputedTiming().endTime === Infinity));
+  }
+
   /** Writes a PNG of what is in the window. */
   async screenshot(file) {
+    await this.rest();
     const { data } = await this.send('Page.captureScreenshot', { format: 'png' });
     fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.writeFileSync(file, Buffer.from(data, 'base64'));
