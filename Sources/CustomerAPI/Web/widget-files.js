@@ -1,0 +1,59 @@
+// Attachments: files up, with progress, and pictures and files down. Both need the token, so a plain <img> won't do.
+
+export const MAX_FILE_BYTES = 10 * 1024 ** 2; // MAX_ATTACHMENT_BYTES of the server
+export const MAX_FILES = 10; // in one message
+
+// Only these are shown. A blob: address belongs to the page's own origin, so nothing that a browser runs may become one
+// with its type: all else is bytes to save.
+const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
+export const isPicture = ({ contentType }) => pictures.includes(contentType);
+
+const KEPT = 40;
+const kept = new Map(); // attachment's id → promise of its blob: address, the newest last
+
+/** Returns {done: promise of {id, name, contentType, size}, abort()}. Rejects with {status, code}; 0: no answer. */
+export function upload({ base, token, file, onprogress }) {
+  const request = new XMLHttpRequest(); // fetch tells no progress of what goes up
+  const done = new Promise((resolve, reject) => {
+    const url = new URL('api/v1/attachments', base);
+    url.searchParams.set('name', file.name);
+    request.open('POST', url);
+    request.setRequestHeader('Authorization', `Bearer ${token}`);
+    request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
+    request.responseType = 'json';
+    request.upload.onprogress = ({ loaded, total }) => onprogress(total ? loaded / total : 0);
+    request.onload = () => {
+      const { data, error } = request.response ?? {};
+      if (request.status < 300 && data) resolve(data);
+      else reject({ status: request.status, code: error?.code });
+    };
+    request.onerror = request.onabort = () => reject({ status: 0 });
+    request.send(file);
+  });
+  return { done, abort: () => request.abort() };
+}
+
+/** The blob: address of an attachment. */
+export function addressOf({ base, token, attachment }) {
+  let address = kept.get(attachment.id);
+  if (!address) {
+    address = download(base, token, attachment);
+    address.catch(() => kept.delete(attachment.id));
+  }
+  kept.delete(attachment.id);
+  kept.set(attachment.id, address);
+  if (kept.size > KEPT) {
+    const [[oldest, old]] = kept;
+    kept.delete(oldest);
+    old.then(URL.revokeObjectURL, () => {});
+  }
+  return address;
+}
+
+async function download(base, token, attachment) {
+  const url = new URL(`api/v1/attachments/${encodeURIComponent(attachment.id)}`, base);
+  const answer = await fetch(url, { headers: { Authorization: `Bearer ${token}` }, credentials: 'omit', referrerPolicy: 'no-referrer' });
+  if (!answer.ok) throw new Error(`${answer.status}`);
+  const type = isPicture(attachment) ? attachment.contentType : 'application/octet-stream';
+  return URL.createObjectURL(new Blob([await answer.arrayBuffer()], { type }));
+}

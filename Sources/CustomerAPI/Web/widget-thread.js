@@ -1,0 +1,218 @@
+// The conversation: what was said, what is on its way, and what came before when the customer scrolls up.
+
+import { el, icon, withLinks } from './widget-dom.js';
+import { addressOf, isPicture } from './widget-files.js';
+
+const GROUP_MS = 5 * 60e3; // messages of one sender within this belong together
+const NEAR = 60; // pixels from the end that still count as there
+
+export class Thread {
+  element;
+  #session;
+  #options;
+  #texts;
+  #list = el('ol', { class: 'list' });
+  #top = el('div', { class: 'top' });
+  #scroll;
+  #pill;
+  #rows = new Map(); // key → {element, update}
+  #first = null; // key of the first message shown
+  #last = null;
+
+  constructor({ session, options, texts, onseen }) {
+    const { t } = texts;
+    this.#session = session;
+    this.#options = options;
+    this.#texts = texts;
+    this.#scroll = el('div', {
+      class: 'scroll', tabindex: 0, role: 'region', 'aria-label': t('conversation'),
+      onscroll: () => {
+        if (this.isAtEnd) {
+          this.#pill.hidden = true;
+          onseen();
+        }
+        this.#loadOlder();
+      },
+    }, this.#top, this.#list);
+    this.#pill = el('button', { type: 'button', class: 'pill', hidden: true, onclick: () => this.toEnd() },
+      icon('down'), t('newMessages'));
+    this.element = el('div', { class: 'thread' }, this.#scroll, this.#pill);
+    // The panel, or the keyboard of a phone, changes its height.
+    let wasAtEnd = true;
+    this.#scroll.addEventListener('scroll', () => (wasAtEnd = this.isAtEnd));
+    new ResizeObserver(() => wasAtEnd && this.toEnd()).observe(this.#scroll);
+  }
+
+  get isAtEnd() {
+    return this.#scroll.scrollHeight - this.#scroll.scrollTop - this.#scroll.clientHeight < NEAR;
+  }
+
+  toEnd() {
+    this.#scroll.scrollTop = this.#scroll.scrollHeight;
+    this.#pill.hidden = true;
+  }
+
+  draw() {
+    const wasAtEnd = this.isAtEnd;
+    const height = this.#scroll.scrollHeight;
+    const rows = this.#wanted();
+    const keys = rows.map((row) => row.key);
+    for (const [key, row] of this.#rows) {
+      if (keys.includes(key)) continue;
+      row.element.remove();
+      this.#rows.delete(key);
+    }
+    let next = this.#list.firstChild;
+    for (const { key, make, update } of rows) {
+      let row = this.#rows.get(key);
+      if (!row) this.#rows.set(key, (row = { element: make() }));
+      update?.(row);
+      if (row.element === next) next = next.nextSibling;
+      else this.#list.insertBefore(row.element, next);
+    }
+    this.#drawTop();
+    const said = rows.filter((row) => row.message);
+    const [first, last] = [said[0]?.key ?? null, said.at(-1)];
+    if (first !== this.#first && this.#first && !wasAtEnd) {
+      this.#scroll.scrollTop += this.#scroll.scrollHeight - height; // more above: what is read stays in place
+    } else if (wasAtEnd || (last?.key !== this.#last && last?.message.isOwn)) {
+      this.toEnd();
+    } else if (last && last.key !== this.#last) {
+      this.#pill.hidden = false;
+    }
+    this.#first = first;
+    this.#last = last?.key ?? null;
+    this.#loadOlder();
+  }
+
+  #loadOlder() {
+    const { hasOlder, isLoadingOlder, olderFailed } = this.#session;
+    const isShown = this.#scroll.clientHeight > 0;
+    if (isShown && hasOlder && !isLoadingOlder && !olderFailed && this.#scroll.scrollTop < 300) this.#session.loadOlder();
+  }
+
+  /** What the list should show: {key, message?, make() → element, update(row)}. */
+  #wanted() {
+    const { t, dayOf, day } = this.#texts;
+    const { messages, pending, conversation, isTyping } = this.#session;
+    const rows = [];
+    const said = [
+      ...messages.map((message) => ({ ...message, isOwn: message.own, time: Date.parse(message.timestamp) })),
+      ...pending.map((item) => ({ ...item, isOwn: true, isPending: true, time: item.order })),
+    ];
+    said.forEach((message, index) => {
+      const [before, after] = [said[index - 1], said[index + 1]];
+      const date = dayOf(message.time);
+      if (!before || dayOf(before.time) !== date) {
+        rows.push({ key: `day ${date}`, make: () => el('li', { class: 'day' }, el('span', { text: day(message.time) })) });
+      }
+      message.follows = this.#belong(before, message);
+      message.isFollowed = this.#belong(message, after);
+      const key = (message.isOwn && message.clientMessageId) || message.id;
+      rows.push({ key, message, make: () => this.#bubble(message), update: (row) => this.#update(row, message) });
+    });
+    if (isTyping) {
+      const name = conversation.assigneeName ?? t('agent');
+      const dots = () => [el('i'), el('i'), el('i')];
+      rows.push({
+        key: 'typing', make: () => el('li', { class: 'row typing' }, el('div', { class: 'bubble', role: 'img', 'aria-label': t('typing', { name }) }, ...dots())),
+      });
+    }
+    if (conversation?.state === 'resolved' && !pending.length) {
+      rows.push({ key: 'closed', make: () => el('li', { class: 'closed', text: t('closed') }) });
+    }
+    return rows;
+  }
+
+  #belong(a, b) {
+    return Boolean(a && b && a.isOwn === b.isOwn && (a.isOwn || a.senderId === b.senderId) &&
+      b.time - a.time < GROUP_MS && this.#texts.dayOf(a.time) === this.#texts.dayOf(b.time));
+  }
+
+  #drawTop() {
+    const { t } = this.#texts;
+    const { isLoadingOlder, olderFailed, hasOlder } = this.#session;
+    const state = olderFailed ? 'failed' : isLoadingOlder || hasOlder ? 'loading' : 'begin';
+    if (this.#top.dataset.state === state) return;
+    this.#top.dataset.state = state;
+    if (state === 'loading') this.#top.replaceChildren(el('p', { class: 'note', text: t('older') }));
+    if (state === 'failed') {
+      const again = el('button', { type: 'button', class: 'plain', text: t('retry'), onclick: () => this.#session.loadOlder() });
+      this.#top.replaceChildren(el('p', { class: 'note' }, t('olderFailed'), ' ', again));
+    }
+    if (state === 'begin') {
+      this.#top.replaceChildren(
+        el('p', { class: 'greeting', text: this.#options.greeting || t('greeting') }),
+        el('p', { class: 'note', text: t('greetingMore') }));
+    }
+  }
+
+  // MARK: One message
+
+  #bubble(message) {
+    const { attachments = [], ...rest } = message.metadata ?? {};
+    const files = Array.isArray(attachments) ? attachments.filter((file) => file?.id && file.name) : [];
+    const isNames = files.length && message.content === files.map(({ name }) => name).join(', ');
+    return el('li', { class: `row ${message.isOwn ? 'own' : 'other'}` },
+      el('span', { class: 'sender' }),
+      el('div', { class: 'bubble' },
+        ...files.map((file) => this.#attachment(file)),
+        isNames ? null : el('div', { class: 'text', dir: 'auto' }, withLinks(message.content)),
+        el('div', { class: 'meta' })),
+      el('div', { class: 'trouble', hidden: true }));
+  }
+
+  #update(row, message) {
+    const { t, time } = this.#texts;
+    const { element } = row;
+    element.classList.toggle('follows', message.follows);
+    element.classList.toggle('followed', message.isFollowed);
+    const sender = message.isOwn ? t('you') : this.#session.nameOf(message) ?? t('agent');
+    const isOpen = this.#session.client.state === 'open';
+    const status = !message.isOwn ? '' : message.failed ? 'failed' : !message.isPending ? this.#session.statusOf(message) :
+      message.isStored ? 'sent' : 'sending';
+    const shown = [sender, status, message.time, status === 'sending' && isOpen].join(' ');
+    if (row.shown === shown) return;
+    row.shown = shown;
+    const [senderElement, bubble, trouble] = element.children;
+    senderElement.textContent = sender;
+    const label = status === 'sending' && !isOpen ? t('queued') : status && t(status);
+    bubble.lastChild.replaceChildren(
+      el('time', { text: time(message.time), datetime: new Date(message.time).toISOString() }),
+      status ? icon(status, label) : '');
+    element.classList.toggle('failed', status === 'failed');
+    trouble.hidden = status !== 'failed';
+    if (status !== 'failed') return trouble.replaceChildren();
+    const { client } = this.#session;
+    const { code, message: reason } = message.failed;
+    trouble.replaceChildren(
+      el('span', { text: code === 'unconfirmed' ? t('unconfirmed') : code === 'too_long' ? t('tooLong') : t('failed'), title: reason }),
+      el('button', { type: 'button', class: 'plain', text: t('retry'), onclick: () => client.retry(message.clientMessageId) }),
+      el('button', { type: 'button', class: 'plain', text: t('discard'), onclick: () => client.discard(message.clientMessageId) }));
+  }
+
+  #attachment(attachment) {
+    const { t, size } = this.#texts;
+    const address = () => addressOf({ base: this.#options.base, token: this.#session.token, attachment });
+    const name = String(attachment.name);
+    const label = el('span', { class: 'name', text: name });
+    const chip = el('button', {
+      type: 'button', class: 'file', title: t('download', { name }),
+      onclick: async () => {
+        try {
+          el('a', { href: await address(), download: name }).click();
+          label.textContent = name;
+        } catch {
+          label.textContent = t('downloadFailed', { name });
+        }
+      },
+    }, icon('file'), el('span', { class: 'about' }, label, el('span', { class: 'size', text: size(Number(attachment.size) || 0) })));
+    if (!isPicture(attachment)) return chip;
+    const image = el('img', { alt: t('picture', { name }) });
+    const link = el('a', { class: 'picture', target: '_blank', rel: 'noopener' }, image);
+    // Where it can't be shown (gone, or the host page's policy), it is a file to save.
+    image.onerror = () => link.replaceWith(chip);
+    address().then((url) => Object.assign(image, { src: url }) && (link.href = url), image.onerror);
+    return link;
+  }
+}
