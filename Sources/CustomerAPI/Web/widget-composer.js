@@ -132,6 +132,7 @@ export class Composer {
     this.#keepDraft();
     this.#grow();
     this.#draw();
+    this.focus(); // a phone's keyboard stays
     this.#onsent();
   }
 

@@ -3,13 +3,13 @@
 export const MAX_FILE_BYTES = 10 * 1024 ** 2; // MAX_ATTACHMENT_BYTES of the server
 export const MAX_FILES = 10; // in one message
 
-// Only these are shown. A blob: address belongs to the page's own origin, so nothing that a browser runs may become one
-// with its type: all else is bytes to save.
+// Only these are shown, and only if the server, which looks at the bytes, calls them so. A blob: address belongs to the
+// page's own origin: nothing that a browser runs may become one with its type. All else is bytes to save.
 const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
 export const isPicture = ({ contentType }) => pictures.includes(contentType);
 
 const KEPT = 40;
-const kept = new Map(); // attachment's id → promise of its blob: address, the newest last
+const kept = new Map(); // attachment's id → promise of {address, isShown}, the newest last
 
 /** Returns {done: promise of {id, name, contentType, size}, abort()}. Rejects with {status, code}; 0: no answer. */
 export function upload({ base, token, file, onprogress }) {
@@ -33,27 +33,31 @@ export function upload({ base, token, file, onprogress }) {
   return { done, abort: () => request.abort() };
 }
 
-/** The blob: address of an attachment. */
-export function addressOf({ base, token, attachment }) {
-  let address = kept.get(attachment.id);
-  if (!address) {
-    address = download(base, token, attachment);
-    address.catch(() => kept.delete(attachment.id));
+/** Promise of the blob: address of an attachment; with `mustShow`, fails unless the server says that it is a picture. */
+export async function addressOf({ base, token, id, mustShow }) {
+  let download = kept.get(id);
+  if (!download) {
+    download = get(base, token, id);
+    download.catch(() => kept.delete(id));
   }
-  kept.delete(attachment.id);
-  kept.set(attachment.id, address);
+  kept.delete(id);
+  kept.set(id, download);
   if (kept.size > KEPT) {
     const [[oldest, old]] = kept;
     kept.delete(oldest);
-    old.then(URL.revokeObjectURL, () => {});
+    old.then(({ address }) => URL.revokeObjectURL(address), () => {});
   }
+  const { address, isShown } = await download;
+  if (mustShow && !isShown) throw new TypeError('not a picture');
   return address;
 }
 
-async function download(base, token, attachment) {
-  const url = new URL(`api/v1/attachments/${encodeURIComponent(attachment.id)}`, base);
+async function get(base, token, id) {
+  const url = new URL(`api/v1/attachments/${encodeURIComponent(id)}`, base);
   const answer = await fetch(url, { headers: { Authorization: `Bearer ${token}` }, credentials: 'omit', referrerPolicy: 'no-referrer' });
   if (!answer.ok) throw new Error(`${answer.status}`);
-  const type = isPicture(attachment) ? attachment.contentType : 'application/octet-stream';
-  return URL.createObjectURL(new Blob([await answer.arrayBuffer()], { type }));
+  const contentType = answer.headers.get('Content-Type');
+  const isShown = isPicture({ contentType });
+  const blob = new Blob([await answer.arrayBuffer()], { type: isShown ? contentType : 'application/octet-stream' });
+  return { address: URL.createObjectURL(blob), isShown };
 }

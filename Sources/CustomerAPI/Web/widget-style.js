@@ -81,8 +81,8 @@ input:focus-visible { outline-offset: 0; border-color: transparent; }
 .own .meta { color: inherit; opacity: .85; }
 .meta .icon { width: 15px; height: 15px; }
 .meta .icon-read { color: #9df0c4; }
-.own.failed .bubble { background: var(--bad-paper); color: var(--ink); outline: 1px solid var(--bad); }
-.failed .meta .icon { color: var(--bad); }
+[data-status=failed] .bubble { background: var(--bad-paper); color: var(--ink); outline: 1px solid var(--bad); }
+[data-status=failed] .meta .icon { color: var(--bad); }
 .trouble { display: flex; flex-wrap: wrap; justify-content: flex-end; gap: 0 6px; align-items: baseline; font-size: 13px; color: var(--bad); margin-top: 3px; }
 .typing .bubble { display: flex; gap: 5px; padding: 13px 14px; }
 .typing i { width: 7px; height: 7px; border-radius: 50%; background: var(--muted); animation: dot 1.2s infinite ease-in-out; }

@@ -56,9 +56,9 @@ export class Thread {
     const wasAtEnd = this.isAtEnd;
     const height = this.#scroll.scrollHeight;
     const rows = this.#wanted();
-    const keys = rows.map((row) => row.key);
+    const keys = new Set(rows.map((row) => row.key));
     for (const [key, row] of this.#rows) {
-      if (keys.includes(key)) continue;
+      if (keys.has(key)) continue;
       row.element.remove();
       this.#rows.delete(key);
     }
@@ -180,7 +180,7 @@ export class Thread {
     bubble.lastChild.replaceChildren(
       el('time', { text: time(message.time), datetime: new Date(message.time).toISOString() }),
       status ? icon(status, label) : '');
-    element.classList.toggle('failed', status === 'failed');
+    element.dataset.status = status;
     trouble.hidden = status !== 'failed';
     if (status !== 'failed') return trouble.replaceChildren();
     const { client } = this.#session;
@@ -193,7 +193,7 @@ export class Thread {
 
   #attachment(attachment) {
     const { t, size } = this.#texts;
-    const address = () => addressOf({ base: this.#options.base, token: this.#session.token, attachment });
+    const address = (mustShow) => addressOf({ base: this.#options.base, token: this.#session.token, id: attachment.id, mustShow });
     const name = String(attachment.name);
     const label = el('span', { class: 'name', text: name });
     const chip = el('button', {
@@ -208,11 +208,13 @@ export class Thread {
       },
     }, icon('file'), el('span', { class: 'about' }, label, el('span', { class: 'size', text: size(Number(attachment.size) || 0) })));
     if (!isPicture(attachment)) return chip;
-    const image = el('img', { alt: t('picture', { name }) });
-    const link = el('a', { class: 'picture', target: '_blank', rel: 'noopener' }, image);
-    // Where it can't be shown (gone, or the host page's policy), it is a file to save.
-    image.onerror = () => link.replaceWith(chip);
-    address().then((url) => Object.assign(image, { src: url }) && (link.href = url), image.onerror);
+    const link = el('a', { class: 'picture', target: '_blank', rel: 'noopener' });
+    // What can't be shown (no picture after all, or the host page's policy forbids it) is a file to save.
+    const save = () => link.replaceWith(chip);
+    address(true).then((url) => {
+      link.href = url;
+      link.append(el('img', { src: url, alt: t('picture', { name }), onerror: save }));
+    }).catch(save);
     return link;
   }
 }

@@ -203,7 +203,9 @@
     dark.addEventListener('change', draw);
     document.body.append(host);
     if (kept('sessionStorage', options.prefix)) open();
-    else if (kept('localStorage', `${options.prefix}.visitor`)) panel().catch(() => {}); // for what waits unread
+    else if (kept('localStorage', `${options.prefix}.visitor`)) { // something may wait unread
+      (window.requestIdleCallback ?? setTimeout)(() => panel().catch(() => {}));
+    }
   }
 
   window.CustomerChat = {
