@@ -16,8 +16,7 @@ export class Thread {
   #scroll;
   #pill;
   #rows = new Map(); // key → {element, update}
-  #first = null; // key of the first message shown
-  #last = null;
+  #last = null; // key of the last message shown
 
   constructor({ session, options, texts, onseen }) {
     const { t } = texts;
@@ -54,7 +53,7 @@ export class Thread {
 
   draw() {
     const wasAtEnd = this.isAtEnd;
-    const height = this.#scroll.scrollHeight;
+    const held = wasAtEnd ? null : this.#topRow();
     const rows = this.#wanted();
     const keys = new Set(rows.map((row) => row.key));
     for (const [key, row] of this.#rows) {
@@ -72,17 +71,25 @@ export class Thread {
     }
     this.#drawTop();
     const said = rows.filter((row) => row.message);
-    const [first, last] = [said[0]?.key ?? null, said.at(-1)];
-    if (first !== this.#first && this.#first && !wasAtEnd) {
-      this.#scroll.scrollTop += this.#scroll.scrollHeight - height; // more above: what is read stays in place
-    } else if (wasAtEnd || (last?.key !== this.#last && last?.message.isOwn)) {
+    const last = said.at(-1);
+    const isNews = last && last.key !== this.#last;
+    if (wasAtEnd || (isNews && last.message.isOwn)) {
       this.toEnd();
-    } else if (last && last.key !== this.#last) {
-      this.#pill.hidden = false;
+    } else {
+      // Whatever came in above, what is being read stays in place.
+      if (held?.element.isConnected) this.#scroll.scrollTop += held.element.getBoundingClientRect().top - held.at;
+      if (isNews) this.#pill.hidden = false;
     }
-    this.#first = first;
     this.#last = last?.key ?? null;
     this.#loadOlder();
+  }
+
+  #topRow() {
+    const { top } = this.#scroll.getBoundingClientRect();
+    for (const element of this.#list.children) {
+      const at = element.getBoundingClientRect().top;
+      if (at >= top) return { element, at };
+    }
   }
 
   #loadOlder() {
