@@ -224,7 +224,7 @@ class Page {
         throw error;
       });
       if (value) return value;
-      if (Date.now() > end) throw new Error(`Waited in vain until ${code} with ${JSON.stringify(args)}\n${await this.state()}`);
+      if (Date.now() > end) throw new Error(`Waited in vain until ${code} with ${JSON.stringify(args)}`);
       await pause(50);
     }
   }
@@ -232,7 +232,7 @@ class Page {
   /** What can be seen, for the message of a failure. */
   async state() {
     const text = await this.text().catch((error) => String(error));
-    return `On the page:\n${text.slice(0, 3000)}\n${this.problems.map((problem) => `! ${problem}`).join('\n')}`;
+    return [`On the page: ${text.slice(0, 2000).replaceAll('\n', ' | ')}`, ...this.unexpectedProblems].join('\n! ');
   }
 
   /** Waits for an element, and returns how many there are. */
@@ -269,7 +269,7 @@ class Page {
     for (;;) {
       const spot = await this.call((wanted) => aim(wanted), asTarget(target));
       if (spot.x !== undefined && spot.x === last.x && spot.y === last.y) return spot;
-      if (Date.now() > end) throw new Error(`Cannot reach ${target}: ${spot.why ?? 'it moves'}\n${await this.state()}`);
+      if (Date.now() > end) throw new Error(`Cannot reach ${target}: ${spot.why ?? 'it moves'}`);
       last = spot;
       await pause(30);
     }

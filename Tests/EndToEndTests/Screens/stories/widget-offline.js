@@ -12,7 +12,7 @@ exports.run = async ({ system, open, shot }) => {
   await widget.start(page, name);
   await widget.say(page, 'before');
   const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === 'before');
-  await widget.settled(page);
+  await page.gone('.row.own[data-status=sending]');
 
   await page.emulate({ offline: true });
   await page.read('You are offline');
@@ -23,7 +23,7 @@ exports.run = async ({ system, open, shot }) => {
 
   await page.emulate({ offline: false });
   await page.read('are you there?');
-  await widget.settled(page);
+  await page.gone('.row.own[data-status=sending]');
   await page.gone('.notice');
   const { messages } = await system.rest('GET', `/conversations/${conversationId}/messages`, { token: ann.token });
   assert.deepEqual(messages.map(({ content }) => content), ['before', 'are you there?', 'first', 'second', 'third']);

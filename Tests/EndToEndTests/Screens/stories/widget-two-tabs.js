@@ -24,7 +24,7 @@ exports.run = async ({ system, open }) => {
   await Promise.all([write(first, 'A'), write(second, 'B')]);
   for (const page of [first, second]) {
     await page.until((count) => findAll({ css: '.list .row .text' }).length === count, said.length);
-    await widget.settled(page);
+    await page.gone('.row.own[data-status=sending]');
   }
   const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content.startsWith('tab '));
   const stored = (await system.rest('GET', `/conversations/${conversationId}/messages`, { token: ann.token }))
