@@ -12,6 +12,7 @@ const PATIENCE = 1500; // shorter breaks of the connection are not worth a word
 export class Panel {
   #options;
   #chat;
+  #live; // outside the panel: a message is told also while that is closed
   #texts;
   #session;
   #thread;
@@ -26,9 +27,10 @@ export class Panel {
   #fills = matchMedia('(max-width: 480px), (max-height: 420px)'); // as in widget-style.js: there it fills the window
   #pageOverflow = null;
 
-  constructor({ options, chat, adopt, onunread, onclose }) {
+  constructor({ options, chat, live, adopt, onunread, onclose }) {
     this.#options = options;
     this.#chat = chat;
+    this.#live = live;
     this.#texts = textsIn(options.lang);
     this.#onunread = onunread;
     const session = (this.#session = new Session(options));
@@ -88,7 +90,6 @@ export class Panel {
       el('label', { for: 'name', text: t('askName') }), parts.name,
       el('button', { type: 'submit', class: 'primary', text: t('start') }));
     parts.drop = el('div', { class: 'drop', hidden: true }, icon('attach'), t('drop'));
-    parts.live = el('div', { class: 'live', 'aria-live': 'polite' });
     this.#element = el('section', {
       class: 'panel', role: 'dialog', 'aria-label': title, tabindex: -1, hidden: true,
       onkeydown: (event) => this.#key(event, onclose),
@@ -99,9 +100,7 @@ export class Panel {
       el('div', { class: 'about' }, el('h2', { text: title }), parts.status),
       el('button', { type: 'button', class: 'close', 'aria-label': t('close'), title: t('close'), onclick: onclose }, icon('close'))),
     parts.notice, parts.begin, this.#thread.element, this.#composer.element, parts.drop);
-    // The region that speaks is outside the panel: a message is told also while that is closed.
     this.#chat.prepend(this.#element);
-    this.#chat.append(parts.live);
   }
 
   #begin(event) {
@@ -195,7 +194,7 @@ export class Panel {
   #announce(message) {
     const { t } = this.#texts;
     const name = this.#session.nameOf(message) ?? t('agent');
-    this.#parts.live.textContent = t('says', { name, text: message.content.slice(0, 300) });
+    this.#live.textContent = t('says', { name, text: message.content.slice(0, 300) });
   }
 
   // MARK: Keys, files, the page around it

@@ -15,8 +15,7 @@ p, h2, ol, ul { margin: 0; padding: 0; font: inherit; list-style: none; }
 button { cursor: pointer; touch-action: manipulation; }
 .icon { width: 20px; height: 20px; flex: none; }
 .about { flex: 1; min-width: 0; }
-.live, .sender { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-.live { position: fixed; }
+.sender { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .note { color: var(--muted); font-size: 13px; }
 .plain {
   padding: 2px 4px; border: 0; border-radius: 4px; background: none; color: var(--accent-text); font-weight: 600;
@@ -78,7 +77,7 @@ input:focus-visible { outline-offset: 0; border-color: transparent; }
 .other .text a { color: var(--accent-text); }
 .own a:focus-visible, .own .file:focus-visible { outline-color: var(--on-accent); }
 .meta { display: flex; justify-content: flex-end; align-items: center; gap: 3px; font-size: 11px; line-height: 14px; margin: 2px -2px 0 0; color: var(--muted); font-variant-numeric: tabular-nums; }
-.own .meta { color: inherit; opacity: .85; }
+.own .meta { color: inherit; }
 .meta .icon { width: 15px; height: 15px; }
 .meta .icon-read { color: #9df0c4; }
 [data-status=failed] .bubble { background: var(--bad-paper); color: var(--ink); outline: 1px solid var(--bad); }
@@ -102,7 +101,7 @@ input:focus-visible { outline-offset: 0; border-color: transparent; }
   background: color-mix(in srgb, currentColor 10%, transparent); text-align: start;
 }
 .file .name { display: block; font-weight: 600; }
-.size { font-size: 12px; opacity: .85; }
+.size { font-size: 12px; }
 
 .composer { flex: none; padding: 10px 12px calc(12px + env(safe-area-inset-bottom, 0px)); border-top: 1px solid var(--line); }
 .box { display: flex; align-items: flex-end; gap: 2px; padding: 3px; border: 1px solid var(--line); border-radius: 24px; background: var(--paper); }

@@ -65,6 +65,7 @@
       border-radius: 11px; background: #d3261b; color: #fff; border: 2px solid var(--paper);
       font-size: 12px; font-weight: 600; line-height: 18px; text-align: center;
     }
+    .live { position: fixed; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
     @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation: none !important; transition: none !important; } }
     @media (forced-colors: active) { .launcher { border: 2px solid ButtonText; } }
     @media print { .chat { display: none; } }
@@ -78,6 +79,7 @@
   const chat = document.createElement('div');
   const launcher = document.createElement('button');
   const badge = document.createElement('span');
+  const live = document.createElement('div'); // what is said to those who don't see; there before it has to speak
   const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
   const dark = matchMedia('(prefers-color-scheme: dark)');
   let loading = null;
@@ -111,7 +113,7 @@
     const [r, g, b] = [1, 3, 5].map((at) => (parseInt(color.slice(at, at + 2), 16) / 255) ** 2.2);
     const light = 0.2126 * r + 0.7152 * g + 0.0722 * b;
     chat.style.setProperty('--accent', color);
-    chat.style.setProperty('--on-accent', light > 0.18 ? '#111' : '#fff'); // whichever has the higher contrast
+    chat.style.setProperty('--on-accent', light > 0.179 ? '#000' : '#fff'); // whichever has the higher contrast
     chat.style.setProperty('--accent-text', 'var(--ink)');
   }
 
@@ -128,10 +130,9 @@
 
   function panel() {
     loading ??= import(new URL('web/widget-panel.js', base))
-      .then(({ Panel }) => new Panel({ options, chat, adopt, onunread: count, onclose: close }))
+      .then(({ Panel }) => new Panel({ options, chat, live, adopt, onunread: count, onclose: close }))
       .catch((error) => {
         loading = null;
-        launcher.title = text.failed;
         throw error;
       });
     return loading;
@@ -143,10 +144,10 @@
     launcher.setAttribute('aria-busy', 'true');
     try {
       const shown = await panel();
-      launcher.title = '';
       if (isOpen) shown.open();
     } catch (error) {
       isOpen = false;
+      launcher.title = live.textContent = text.failed;
       console.error('customer-chat:', error);
       return;
     } finally {
@@ -195,8 +196,10 @@
     badge.className = 'badge';
     badge.setAttribute('aria-hidden', 'true');
     launcher.append(icon, badge);
+    live.className = 'live';
+    live.setAttribute('aria-live', 'polite');
     chat.lang = options.lang === 'zh' ? 'zh-CN' : 'en';
-    chat.append(launcher);
+    chat.append(launcher, live);
     root.append(chat);
     accent(options.color);
     draw();
