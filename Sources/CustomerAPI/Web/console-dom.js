@@ -89,10 +89,12 @@ export function iconButton(name, label, properties) {
   return h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, ...properties }, icon(name));
 }
 
+const segmenter = new Intl.Segmenter();
+
 /** A round picture of a name: its first letter (Chinese: the last two signs, as people there are called) on a colour of its own. */
 export function avatar(name, id) {
   const text = (name ?? '').trim();
-  const signs = [...new Intl.Segmenter().segment(text)].map((segment) => segment.segment);
+  const signs = [...segmenter.segment(text.slice(0, 60))].map((segment) => segment.segment);
   const chinese = signs.length >= 2 && signs.length <= 4 && /^\p{Script=Han}+$/u.test(text);
   const label = chinese ? signs.slice(-2).join('') : (signs[0] ?? '?').toUpperCase();
   let hash = 0;

@@ -29,7 +29,7 @@ export class InboxPage {
     this.customer = new CustomerPane({ onopen: (id) => go(id), onclose: () => this.showDetails(false) });
     this.element = h('main', { class: 'inbox page', id: 'main' }, this.list.element, this.thread.element, this.customer.element);
     changes.addEventListener('conversation', ({ detail }) => {
-      if (detail.id === this.id && detail.customerId) this.customer.show(detail.customerId, detail.id);
+      if (detail.id === this.id && this.customer.conversationId === detail.id) this.customer.show(detail.customerId, detail.id);
     }, { signal });
     live.addEventListener('connected', () => {
       readColleagues();
@@ -52,8 +52,12 @@ export class InboxPage {
     this.element.classList.toggle('with-thread', Boolean(id));
     if (!id) this.showDetails(false);
     this.list.select(this.id);
-    this.thread.show(this.id);
-    this.customer.show(conversations.get(this.id)?.customerId ?? null, this.id);
+    const opened = this.thread.show(this.id);
+    // What was said comes first; the customer's record need not hurry.
+    if (!id) this.customer.show(null);
+    opened.then(() => {
+      if (id === this.id) this.customer.show(this.conversation?.customerId ?? null, id);
+    });
   }
 
   showDetails(shown) {

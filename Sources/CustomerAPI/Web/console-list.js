@@ -70,6 +70,10 @@ export class ListPane {
       clearTimeout(hover);
       if (id && id !== this.selectedId) hover = setTimeout(() => readThread(id), 60);
     });
+    space.addEventListener('pointerdown', (event) => {
+      const id = event.target.closest('.row')?.dataset.id;
+      if (id) readThread(id);
+    });
     space.addEventListener('keydown', (event) => this.key(event));
   }
 

@@ -15,7 +15,7 @@ export class ThreadPane {
   constructor({ actions, onback, ondetails }) {
     this.actions = actions;
     this.id = null;
-    this.unreadFrom = null;
+    this.unreadFrom = null; // undefined until what is open was read
     this.seenSeq = 0; // the last message that was on the screen, for the button that leads down
     this.watch = new AbortController();
     const { signal } = this.watch;
@@ -73,37 +73,29 @@ export class ThreadPane {
     setText(this.announcement, '');
     if (!id) return setOpen(null);
     this.isAtEnd = true;
-    this.keys = [];
     this.list.replaceChildren();
-    const known = this.conversation;
-    const unread = known ? unreadOf(known) : 0;
-    const thread = threadOf(id);
-    this.unreadFrom = thread.isRead ? firstUnread(thread, unread) : null;
+    this.unread = unreadOf(this.conversation ?? {});
+    this.unreadFrom = undefined;
     this.drawHead();
     this.draw();
-    if (thread.isRead) this.shown();
     setOpen(id);
     this.composer.enter(id);
-    if (!known) {
-      await reread(id).catch((problem) => (threadOf(id).problem = problem));
-      if (this.id === id) this.drawHead();
-    }
-    const wasRead = thread.isRead;
-    await readThread(id);
+    const known = this.conversation ? null : reread(id).catch((problem) => (threadOf(id).problem = problem));
+    await Promise.all([known, readThread(id)]);
     if (this.id !== id) return;
-    if (!wasRead) this.unreadFrom = firstUnread(thread, known ? unread : unreadOf(this.conversation ?? {}));
+    this.drawHead();
     this.draw();
-    if (!wasRead) this.shown();
     setOpen(id);
   }
 
   /** How long opening took, for whoever measures: from the key or click until what is shown has been painted. */
   shown() {
-    if (performance.getEntriesByName('open-asked').length === 0) return;
-    requestAnimationFrame(() => {
+    // A task after the next frame's, when that has been painted.
+    requestAnimationFrame(() => setTimeout(() => {
+      if (performance.getEntriesByName('open-asked').length === 0) return;
       performance.measure('open-thread', 'open-asked');
       performance.clearMarks('open-asked');
-    });
+    }));
   }
 
   // Head ------------------------------------------------------------------------------------------------------------------
@@ -183,6 +175,10 @@ export class ThreadPane {
     const thread = threadOf(this.id);
     const conversation = this.conversation ?? { customerName: '', customerId: this.id };
     this.drawTop(thread);
+    if (thread.isRead && this.unreadFrom === undefined) {
+      this.unreadFrom = firstUnread(thread, this.unread);
+      this.shown();
+    }
     const items = itemsOf({
       thread, conversation, pending: pendingOf(this.id), reader: receipts.get(this.id), unreadFrom: this.unreadFrom,
       onretry: (item) => retryMessage(item.clientMessageId),
