@@ -64,9 +64,10 @@ function checkControl(report, element) {
   if (element.matches('button, a[href], [role="button"]') && parentOnScreen(element)?.closest?.('button, a[href], [role="button"]')) {
     report('control inside a control', element);
   }
+  // A row may be clicked as a whole if what is clicked is in it.
   const parent = parentOnScreen(element);
   if (getComputedStyle(element).cursor === 'pointer' && !(parent && getComputedStyle(parent).cursor === 'pointer')
-    && !element.matches(INTERACTIVE)) report('looks clickable and is no control', element);
+    && !element.matches(INTERACTIVE) && !element.querySelector(INTERACTIVE)) report('looks clickable and is no control', element);
   // WCAG 2.2, 2.5.8; links in running text are exempt.
   const box = element.getBoundingClientRect();
   if (element.matches('button, input:not([type="checkbox"], [type="radio"], [type="file"]), select, textarea, [role="button"], [role="tab"]')
@@ -202,9 +203,21 @@ function focusStep() {
   const known = walk.findIndex((step) => step.element === element);
   if (known >= 0) return { at: known };
   const box = element.getBoundingClientRect();
-  walk.push({ element, looks: looks(element), box: { left: box.left + scrollX, right: box.right + scrollX, top: box.top + scrollY, bottom: box.bottom + scrollY },
-    isSeen: isVisible(element) && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth });
+  const isSeen = isVisible(element) && box.bottom > 0 && box.right > 0 && box.top < innerHeight && box.left < innerWidth;
+  walk.push({ element, looks: looks(element), isSeen });
   return { at: walk.length - 1 };
+}
+
+// Where an element is, or the edge of the box at which it has been scrolled out of sight.
+function placeOf(element) {
+  let { left, right, top, bottom } = element.getBoundingClientRect();
+  for (let at = parentOnScreen(element); at; at = parentOnScreen(at)) {
+    if (getComputedStyle(at).overflowY === 'visible' || at === document.documentElement) continue;
+    const box = at.getBoundingClientRect();
+    const within = (y) => Math.min(Math.max(y, box.top), box.bottom);
+    [top, bottom] = [within(top), within(bottom)];
+  }
+  return { left, right, top, bottom };
 }
 
 function judgeFocus() {
@@ -213,16 +226,20 @@ function judgeFocus() {
   focused()?.blur();
   const found = [];
   const inOrder = [...everyElement()];
+  // What sticks while the rest scrolls is in its place at the beginning.
+  for (const element of inOrder) if (element.scrollTop > 0) element.scrollTop = 0;
   let last = null;
   for (const step of walk) {
     if (!step.isSeen) found.push(`focus on something invisible: ${describe(step.element)}`);
     else if (looks(step.element) === step.looks) found.push(`focus cannot be seen: ${describe(step.element)}`);
     if (last) {
-      const [from, to] = [last.box, step.box];
+      const [from, to] = [placeOf(last.element), placeOf(step.element)];
       const isBehind = inOrder.indexOf(step.element) < inOrder.indexOf(last.element);
       const isLeft = to.right <= from.left && to.top < from.bottom && to.bottom > from.top;
       const isAbove = to.bottom <= from.top && to.left < from.right;
-      if (isBehind || isLeft || isAbove) found.push(`focus goes back: from ${describe(last.element)} to ${describe(step.element)}`);
+      // The bar of pages may be below them, as on a phone.
+      const isAnotherPart = last.element.closest('nav') !== step.element.closest('nav');
+      if (isBehind || (!isAnotherPart && (isLeft || isAbove))) found.push(`focus goes back: from ${describe(last.element)} to ${describe(step.element)}`);
     }
     last = step;
   }

@@ -232,7 +232,7 @@ class Page {
   /** What can be seen, for the message of a failure. */
   async state() {
     const text = await this.text().catch((error) => String(error));
-    return [`On the page: ${text.slice(0, 2000).replaceAll('\n', ' | ')}`, ...this.unexpectedProblems].join('\n! ');
+    return [`On the page: ${text.slice(0, 1000).replaceAll('\n', ' | ')}`, ...this.unexpectedProblems].join('\n! ');
   }
 
   /** Waits for an element, and returns how many there are. */
@@ -350,6 +350,9 @@ class Page {
       await this.send('Network.emulateNetworkConditions', { offline, latency: 0, downloadThroughput: -1, uploadThroughput: -1 });
     }
   }
+
+  /** What sticks out of the window to the right, if one can scroll there. */
+  overflow() { return this.call(() => overflowing()); }
 
   /** The nodes of the accessibility tree, as assistive technology gets them. */
   async accessibilityTree() {

@@ -121,3 +121,25 @@ function focused() {
   while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
   return element;
 }
+
+// Visible elements that make the page wider than the window, described: empty if nobody has to scroll sideways to read.
+// What is in a box that scrolls by itself, or cuts off, is that box's business; boxes that scroll sideways are named, but
+// for tables, which have two dimensions.
+function overflowing() {
+  const found = [];
+  for (const element of everyElement()) {
+    if (!isVisible(element)) continue;
+    const box = element.getBoundingClientRect();
+    const isCut = (() => {
+      for (let at = parentOnScreen(element); at && at !== document.documentElement; at = parentOnScreen(at)) {
+        if (getComputedStyle(at).overflowX !== 'visible') return true;
+      }
+      return false;
+    })();
+    const name = () => `${describe(element)} is ${Math.round(box.left)} to ${Math.round(box.right)} of ${innerWidth}`;
+    if (!isCut && box.right > document.documentElement.clientWidth + 1) found.push(`sticks out: ${name()}`);
+    const scrolls = ['auto', 'scroll'].includes(getComputedStyle(element).overflowX) && element.scrollWidth > element.clientWidth + 1;
+    if (scrolls && !element.matches('pre, textarea, input') && !element.querySelector('table')) found.push(`scrolls sideways: ${name()}`);
+  }
+  return found;
+}

@@ -1,6 +1,7 @@
 // The two screens as stories use them: what is clicked, and where what was said stands. In English.
 'use strict';
 const assert = require('assert');
+const { pause, PATIENCE } = require('./browser');
 
 /** The customer's widget. */
 const widget = {
@@ -26,7 +27,7 @@ const widget = {
 
   /** Waits until all own messages are stored: none is on its way or has failed. */
   settled: (page) => page.until(() => findAll({ css: '.row.own' }).length > 0
-    && findAll({ css: '.row.own .icon.sending, .row.own .icon.failed' }).length === 0),
+    && findAll({ css: '.row.own:is([data-status="sending"], [data-status="failed"])' }).length === 0),
 };
 
 /** The agents' console. */
@@ -41,6 +42,12 @@ const desk = {
   /** Opens a conversation of one of the lists: `Mine`, `Waiting`, `All`. */
   async take(page, list, name) {
     await page.click(['[role="tab"]', new RegExp(`^${list}`)]);
+    // Who has waited longest is first, and only what is on the screen is there.
+    const end = Date.now() + PATIENCE;
+    while (!(await page.count(['[role="option"]', name])) && Date.now() < end) {
+      await page.scroll('#conversations', 400);
+      await pause(100);
+    }
     await page.click(['[role="option"]', name]);
     await page.see(['h2', name]);
   },
@@ -64,8 +71,8 @@ async function showSame(customer, agent, texts) {
     const [one, other] = [await widget.texts(customer), await desk.texts(agent)];
     return one.length >= texts.length && other.length >= texts.length;
   };
-  const end = Date.now() + 60_000;
-  while (!(await isShown()) && Date.now() < end) await new Promise((resolve) => setTimeout(resolve, 100));
+  const end = Date.now() + 2 * PATIENCE;
+  while (!(await isShown()) && Date.now() < end) await pause(100);
   assert.deepEqual(await widget.texts(customer), texts);
   assert.deepEqual(await desk.texts(agent), texts);
 }

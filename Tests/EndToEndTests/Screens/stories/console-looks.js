@@ -1,0 +1,46 @@
+'use strict';
+const assert = require('assert');
+const { desk } = require('../screens');
+const { inspect } = require('../accessibility');
+
+exports.name = 'The console is accessible and fits, in light and dark, in English and Chinese, on a desk and on a phone';
+exports.run = async ({ system, open, shot }) => {
+  const ann = await system.agent('Ann Lee', 'admin');
+  const long = `Maximiliane-Konstantinopolitanowskaja ${'X'.repeat(40)} ${ann.id.slice(0, 6)}`;
+  const names = [`李小龙${ann.id.slice(0, 4)}`, long, `Newcomer ${ann.id.slice(0, 6)}`];
+  for (const name of names) await system.conversation(name, 'Where is my order?', '我的订单到哪里了？'.repeat(20), `https://example.com/${'path/'.repeat(40)}`);
+  const found = [];
+  const look = async (page, name) => {
+    await shot(page, `console-${name}`);
+    found.push(...(await inspect(page)).map((line) => `${name}: ${line}`), ...(await page.overflow()).map((line) => `${name}: ${line}`));
+  };
+
+  for (const [mode, options] of [['light', {}], ['dark', { dark: true }], ['phone', { width: 320, height: 640 }]]) {
+    const page = await open('/console', options);
+    await look(page, `${mode}-login`);
+    await desk.signIn(page, ann);
+    await look(page, `${mode}-inbox`);
+    await desk.take(page, 'Waiting', long);
+    await page.read('Where is my order?');
+    await look(page, `${mode}-thread`);
+    if (mode === 'phone') {
+      await page.click(['button', 'Show the customer']);
+      await look(page, `${mode}-customer`);
+    }
+    for (const place of ['customers', 'status', 'admin']) {
+      await page.call((place) => { location.hash = `#/${place}`; }, place);
+      await page.see('#main');
+      await look(page, `${mode}-${place}`);
+    }
+  }
+  const chinese = await open('/console', { language: 'zh-CN' });
+  await look(chinese, 'zh-login');
+  await chinese.fill('input[name="login"]', ann.login);
+  await chinese.fill('input[type="password"]', ann.password);
+  await chinese.press('Enter');
+  await chinese.click(['[role="tab"]', /^全部/]);
+  await chinese.click(['[role="option"]', names[0]]);
+  await chinese.read('我的订单到哪里了？');
+  await look(chinese, 'zh-thread');
+  assert(found.length === 0, `\n${found.join('\n')}`);
+};
