@@ -17,7 +17,7 @@ export class AdminPage {
     this.message = h('div', { class: 'table-message', role: 'status' });
     this.element = h('main', { class: 'page table-page', id: 'main' },
       h('section', { class: 'pane table-pane', 'aria-label': t('nav.admin') },
-        h('header', { class: 'page-head' }, h('h1', {}, t('nav.admin')), this.total,
+        h('header', { class: 'page-head' }, h('h1', { class: 'page-title' }, t('nav.admin')), this.total,
           h('button', { type: 'button', class: 'primary', onclick: () => this.edit(null) }, icon('plus'), t('admin.add'))),
         h('div', { class: 'filters', role: 'search' }, this.search),
         h('div', { class: 'table-frame' }, h('table', { class: 'records' },

@@ -132,6 +132,10 @@ export class CustomerPane {
   drawEarlier() {
     if (!this.earlierList || !this.record) return;
     const others = this.earlier.filter((id) => id !== this.conversationId).map((id) => conversations.get(id)).filter(Boolean);
+    // Only if there is something new: drawing takes the focus from what is there.
+    const shape = others.map((each) => [each.id, each.state, each.lastSeq].join()).join(' ') + (others.length === 0);
+    if (shape === this.earlierList.shape) return;
+    this.earlierList.shape = shape;
     if (others.length === 0) return fill(this.earlierList, h('li', { class: 'hint' }, t('customer.noConversations')));
     fill(this.earlierList, others.map((each) => h('li', {}, h('button', { type: 'button', class: 'earlier-row', onclick: () => this.onopen(each.id) },
       h('span', { class: 'earlier-text' }, each.lastMessage?.content?.slice(0, 120) ?? t('customer.noMessages')),
@@ -140,6 +144,9 @@ export class CustomerPane {
 
   drawTokens() {
     if (!this.tokenList) return;
+    const shape = this.tokens?.map((token) => token.id).join() ?? 'unknown';
+    if (shape === this.tokenList.shape) return;
+    this.tokenList.shape = shape;
     this.endAll.hidden = this.tokens?.length === 0;
     if (!this.tokens) return fill(this.tokenList);
     if (this.tokens.length === 0) return fill(this.tokenList, h('li', { class: 'hint' }, t('tokens.none')));

@@ -40,9 +40,9 @@ export class CustomersPage {
     this.pane = new CustomerPane({
       onopen: (id) => (location.hash = `#/inbox/${id}`), onclose: () => (location.hash = '#/customers'), onchange: () => this.read(),
     });
-    this.element = h('main', { class: 'page table-page customers-page', id: 'main' },
+    this.element = h('main', { class: 'page table-page customers-page', id: 'main' }, h('h1', { class: 'heard-only' }, t('nav.customers')),
       h('section', { class: 'pane table-pane', 'aria-label': t('nav.customers') },
-        h('header', { class: 'page-head' }, h('h1', {}, t('nav.customers')), this.total,
+        h('header', { class: 'page-head' }, h('span', { class: 'page-title', 'aria-hidden': 'true' }, t('nav.customers')), this.total,
           h('button', { type: 'button', class: 'primary', onclick: () => this.add() }, icon('plus'), t('customers.add'))),
         h('div', { class: 'filters', role: 'search' }, this.name, this.channel, this.active, this.tag),
         table,

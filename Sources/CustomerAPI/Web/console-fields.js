@@ -16,8 +16,13 @@ export function fieldView(spec, value, onsave) {
   const label = h('span', { class: 'field-label' }, fieldName(spec.name));
   const body = h('div', { class: 'record-value' });
   element.append(label, body);
-  const show = () => fill(body, spec.kind === 'flag' ? flag() : spec.kind === 'tags' ? tags() : closed());
-  element.show = () => !element.isEditing && show();
+  let shown; // the value that is drawn
+  const show = () => {
+    shown = JSON.stringify(value() ?? null);
+    fill(body, spec.kind === 'flag' ? flag() : spec.kind === 'tags' ? tags() : closed());
+  };
+  // Drawing it again would take the focus, or what is being written, from it.
+  element.show = () => !element.isEditing && JSON.stringify(value() ?? null) !== shown && show();
 
   function closed() {
     const now = value();
@@ -100,42 +105,49 @@ export function fieldView(spec, value, onsave) {
 
   function tags() {
     const now = value() ?? [];
-    const save = async (list) => {
+    const problem = h('div', { class: 'problem-text', role: 'alert' });
+    const save = async (list, byKey) => {
+      const written = input.value;
+      input.value = ''; // or leaving the field, as drawing it anew does, would add it again
+      element.isEditing = false;
       try {
         await onsave(list);
+        show();
+        if (byKey) body.querySelector('input').focus();
       } catch (error) {
+        input.value = written;
         fill(problem, error.text ?? error.message);
-        return;
       }
-      show();
-      body.querySelector('input').focus();
     };
-    const problem = h('div', { class: 'problem-text', role: 'alert' });
-    const add = () => {
+    const add = (byKey) => {
       const tag = input.value.trim();
-      if (tag === '' || now.includes(tag)) return void (input.value = '');
-      save([...now, tag]);
+      if (tag !== '' && !now.includes(tag)) save([...now, tag], byKey);
+      else input.value = '';
     };
     const input = h('input', {
       class: 'tag-input', maxlength: '50', placeholder: t('customer.addTag'), 'aria-label': t('customer.addTag'), autocomplete: 'off',
+      onfocus: () => (element.isEditing = true),
+      onblur: () => {
+        element.isEditing = false;
+        add(false);
+      },
       onkeydown: (event) => {
         if (event.isComposing) return;
         if (event.key === 'Enter' || event.key === ',' || event.key === '，') {
           event.preventDefault();
-          add();
+          add(true);
         } else if (event.key === 'Backspace' && input.value === '' && now.length > 0) {
-          save(now.slice(0, -1));
+          save(now.slice(0, -1), true);
         } else if (event.key === 'Escape') {
           event.stopPropagation();
           input.value = '';
           input.blur();
         }
       },
-      onblur: add,
     });
     return [
       h('div', { class: 'tag-list' }, now.map((tag) => h('span', { class: 'tag' }, h('span', { class: 'tag-text' }, tag),
-        iconButton('close', t('customer.removeTag', { tag }), { onclick: () => save(now.filter((other) => other !== tag)) }))), input),
+        iconButton('close', t('customer.removeTag', { tag }), { onclick: () => save(now.filter((other) => other !== tag), true) }))), input),
       problem,
     ];
   }

@@ -27,7 +27,7 @@ export class InboxPage {
       ondetails: () => this.showDetails(!this.element.classList.contains('with-details')),
     });
     this.customer = new CustomerPane({ onopen: (id) => go(id), onclose: () => this.showDetails(false) });
-    this.element = h('main', { class: 'inbox page', id: 'main' }, this.list.element, this.thread.element, this.customer.element);
+    this.element = h('main', { class: 'inbox page', id: 'main' }, h('h1', { class: 'heard-only' }, t('nav.inbox')), this.list.element, this.thread.element, this.customer.element);
     changes.addEventListener('conversation', ({ detail }) => {
       if (detail.id === this.id && this.customer.conversationId === detail.id) this.customer.show(detail.customerId, detail.id);
     }, { signal });

@@ -155,6 +155,7 @@ export class ListPane {
     setText(this.notice, text);
     this.notice.classList.toggle('problem', isProblem);
     this.element.classList.toggle('is-empty', text !== '' && !isProblem);
+    this.scroller.element.tabIndex = text !== '' && !isProblem ? -1 : 0;
   }
 
   searchSoon() {

@@ -23,7 +23,7 @@ export class StatusPage {
     this.rows = h('tbody', {});
     this.problem = h('div', { class: 'problem-text', role: 'status' });
     this.element = h('main', { class: 'page status-page', id: 'main' },
-      h('header', { class: 'page-head' }, h('h1', {}, t('nav.status')), this.problem),
+      h('header', { class: 'page-head' }, h('h1', { class: 'page-title' }, t('nav.status')), this.problem),
       h('div', { class: 'cards' },
         card('waiting', this.longest), card('rate', this.line, this.total), card('connections'), card('memory')),
       h('section', { class: 'card gateways' }, h('h2', {}, t('status.gateways')),
@@ -48,11 +48,9 @@ export class StatusPage {
     try {
       const status = await call('GET', '/status');
       fill(this.problem);
-      this.element.classList.remove('stale');
       this.draw(status);
     } catch (problem) {
       fill(this.problem, problemText(problem));
-      this.element.classList.add('stale');
     }
     this.isReading = false;
   }

@@ -35,8 +35,8 @@ export class ThreadPane {
     this.buttons = h('div', { class: 'thread-actions', role: 'group', 'aria-label': t('thread.actions') });
     this.head = h('header', { class: 'thread-head' },
       iconButton('back', t('back'), { class: 'icon-button back-button', onclick: onback }),
-      this.face, h('div', { class: 'thread-titles' }, this.title, this.subtitle), this.buttons,
-      iconButton('person', t('customer.show'), { class: 'icon-button details-button', onclick: ondetails }));
+      this.face, h('div', { class: 'thread-titles' }, this.title, this.subtitle),
+      iconButton('person', t('customer.show'), { class: 'icon-button details-button', onclick: ondetails }), this.buttons);
     this.older = h('div', { class: 'older' });
     this.list = h('div', { class: 'messages' });
     this.space = h('div', {

@@ -24,7 +24,8 @@ const pages = { inbox: InboxPage, customers: CustomersPage, status: StatusPage, 
 const drawings = { inbox: 'inbox', customers: 'people', status: 'pulse', admin: 'shield' };
 
 let page = null; // the page that is shown, `{name, view}`
-let frame = null; // what is around it, `{element, links, banner, sound}`
+let frame = null; // what is around it: its elements, and how the connection is
+const narrow = matchMedia('(max-width: 719px)'); // as in console.css
 
 applyTheme();
 document.title = t('title');
@@ -41,6 +42,7 @@ whenSessionEnds((reason) => {
 });
 addEventListener('hashchange', () => session.agent && showPage());
 addEventListener('keydown', key);
+narrow.addEventListener('change', placeNav);
 live.addEventListener('state', showConnection);
 setInterval(showConnection, 1000);
 if (restoreToken()) begin().catch(showBroken);
@@ -82,10 +84,19 @@ function build() {
       h('span', { class: 'nav-self', title: `${agent.name} · ${t(`role.${agent.role}`)}` }, avatar(agent.name, agent.id), h('span', { class: 'heard-only' }, agent.name))));
   const banner = h('div', { class: 'banner', role: 'status', hidden: true });
   const place = h('div', { class: 'page-place' });
-  frame = { links, banner, place, sound };
-  fill(document.body, h('a', { class: 'skip', href: '#main', onclick: skip }, t('skip')), h('div', { class: 'frame' }, nav, banner, place));
+  const element = h('div', { class: 'frame' }, banner, place);
+  frame = { element, nav, links, banner, place, sound };
+  placeNav();
+  fill(document.body, h('a', { class: 'skip', href: '#main', onclick: skip }, t('skip')), element);
   drawSound();
   showConnection();
+}
+
+/** Beside the page the bar comes first, below it last; so it is for who goes through the page by Tab. */
+function placeNav() {
+  if (!frame) return;
+  if (narrow.matches) frame.element.append(frame.nav);
+  else frame.element.prepend(frame.nav);
 }
 
 /** To the page's content, past the bar; the address stays, as it names the page. */
