@@ -236,7 +236,7 @@ function judgeFocus() {
       const [from, to] = [placeOf(last.element), placeOf(step.element)];
       const isBehind = inOrder.indexOf(step.element) < inOrder.indexOf(last.element);
       const isLeft = to.right <= from.left && to.top < from.bottom && to.bottom > from.top;
-      const isAbove = to.bottom <= from.top && to.left < from.right;
+      const isAbove = to.bottom < from.top && to.left < from.right;
       // The bar of pages may be below them, as on a phone.
       const isAnotherPart = last.element.closest('nav') !== step.element.closest('nav');
       if (isBehind || (!isAnotherPart && (isLeft || isAbove))) found.push(`focus goes back: from ${describe(last.element)} to ${describe(step.element)}`);
