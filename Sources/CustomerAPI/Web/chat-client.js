@@ -29,11 +29,10 @@
 
 import { Sender } from './chat-sender.js';
 import { memoryOutbox } from './chat-outbox.js';
+import { Typing } from './chat-typing.js';
 
 const WELCOME_TIMEOUT = 15000; // the server gives a handshake 10 s
 const CHECK_TIMEOUT = 5000;
-const TYPING_EVERY = 3000;
-const TYPING_LASTS = 7000;
 const FINAL = new Set([4003, 4004, 4012]);
 
 export class ChatClient extends EventTarget {
@@ -55,8 +54,7 @@ export class ChatClient extends EventTarget {
   #positions = new Map(); // conversationId → {generation, seq, ahead: Map of seq → id past a gap, toAck}
   #history = new Map(); // conversationId → requests; the first is under way
   #reads = new Map(); // conversationId → seq
-  #typed = new Map(); // conversationId → when `typing` was sent last
-  #typists = new Map(); // conversationId → timer that ends what the other side does not
+  #typing = new Typing((frame) => this.#emit('typing', frame));
 
   constructor(options) {
     super();
@@ -82,28 +80,19 @@ export class ChatClient extends EventTarget {
     this.#enter('stopped');
   }
 
-  get items() {
-    return this.#sender.items;
-  }
+  get items() { return this.#sender.items; }
 
   send(message) {
-    this.#typed.delete(message.conversationId); // the message says it
+    this.#typing.said(message.conversationId);
     return this.#sender.send(message);
   }
 
-  retry(clientMessageId) {
-    this.#sender.retry(clientMessageId);
-  }
+  retry(clientMessageId) { this.#sender.retry(clientMessageId); }
 
-  discard(clientMessageId) {
-    this.#sender.discard(clientMessageId);
-  }
+  discard(clientMessageId) { this.#sender.discard(clientMessageId); }
 
   typing(conversationId, isTyping = true) {
-    if (isTyping && Date.now() - (this.#typed.get(conversationId) ?? 0) < TYPING_EVERY) return;
-    if (isTyping) this.#typed.set(conversationId, Date.now());
-    else if (!this.#typed.delete(conversationId)) return;
-    if (this.state === 'open') this.#write({ type: 'typing', conversationId, isTyping });
+    if (this.#typing.isNews(conversationId, isTyping)) this.#write({ type: 'typing', conversationId, isTyping });
   }
 
   read(conversationId, seq) {
@@ -173,7 +162,7 @@ export class ChatClient extends EventTarget {
     for (const timer of this.#timers.values()) clearTimeout(timer);
     this.#timers.clear();
     this.#sender.close();
-    for (const { frame } of [...this.#typists.values()]) this.#stoppedTyping(frame);
+    this.#typing.clear();
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
@@ -214,10 +203,17 @@ export class ChatClient extends EventTarget {
     if (isLate && this.#renewedLate) return;
     this.#renewedLate = isLate;
     const before = Math.min(left / 10, 300e3) * (0.5 + Math.random());
-    this.#after('renew', isLate ? 1000 : Math.min(left - before, 2 ** 31 - 1), () => {
-      this.#mustRenew = true;
-      this.#connect();
-    });
+    this.#after('renew', isLate ? 1000 : Math.min(left - before, 2 ** 31 - 1), () => this.#renew());
+  }
+
+  /** The connection stays until there is another token, or until 4005 if there is none. */
+  async #renew() {
+    const socket = this.#socket;
+    const token = await this.#options.token({ renew: true, previous: this.#token }).catch(() => null);
+    if (this.#socket !== socket) return;
+    if (!token) return this.#after('renew', 30000, () => this.#renew());
+    this.#token = token;
+    this.#connect();
   }
 
   // MARK: Frames
@@ -236,15 +232,11 @@ export class ChatClient extends EventTarget {
     if (type === 'ack') return this.#stored(frame);
     if (type === 'history') return this.#page(frame);
     if (type === 'error') return this.#refused(frame);
-    if (type === 'typing') this.#expectTypingToEnd(frame);
-    if (type === 'reset') { // rule 5
-      this.#positions.set(conversationId, { generation: frame.generation, seq: frame.from - 1, ahead: new Map() });
-      this.#reads.delete(conversationId);
-    }
-    if (type === 'assignment' && this.principal.type === 'agent') {
-      // What others answer is not delivered; should it come back, it begins with what this agent then has to be shown.
-      if (frame.assigneeId && frame.assigneeId !== this.principal.id) this.#positions.delete(conversationId);
-    }
+    if (type === 'reset') return this.#reset(frame);
+    if (type === 'typing') return this.#typing.heard(frame);
+    // What others answer is not delivered; should it come back, it begins with what this agent then has to be shown.
+    const isOthers = type === 'assignment' && frame.assigneeId && frame.assigneeId !== this.principal.id;
+    if (isOthers && this.principal.type === 'agent') this.#positions.delete(conversationId);
     this.#emit(type, frame);
     // The close frame may be late or never come.
     if (type === 'going_away') this.#wait('going_away', frame.retryAfterMs);
@@ -300,7 +292,7 @@ export class ChatClient extends EventTarget {
   #message(frame) {
     const own = frame.senderId === this.principal.id;
     if (own) this.#sender.settle(frame.clientMessageId);
-    else this.#stoppedTyping(frame);
+    else this.#typing.ended(frame.conversationId);
     if (this.#arrived(frame, false)) this.#emit('message', { ...frame, own });
     // Every listener has it by now (rule 2). One `ack` for all that come together.
     this.#positions.get(frame.conversationId).toAck = true;
@@ -317,13 +309,29 @@ export class ChatClient extends EventTarget {
 
   #stored(ack) {
     const item = this.#sender.settle(ack.clientMessageId);
-    this.#arrived(ack, true);
+    const held = this.#positions.get(ack.conversationId);
+    const isNew = this.#arrived(ack, true);
     // Without an item, it was settled before by a message that bore its clientMessageId.
     if (!item) return;
     const { id: senderId, type, role } = this.principal;
     const { content, metadata } = item;
     const senderType = role === 'bot' ? 'bot' : type;
-    this.#emit('message', { ...ack, type: 'message', senderId, senderType, content, metadata, own: true });
+    const message = { ...ack, type: 'message', senderId, senderType, content, metadata, own: true };
+    if (!isNew && ack.generation !== held.generation) (held.early ??= []).push(message);
+    this.#emit('message', message);
+  }
+
+  /** Rule 5. An `ack` may overtake the `reset` that tells of its generation: what it names is not to be forgotten. */
+  #reset(frame) {
+    const { conversationId, generation, from } = frame;
+    const early = this.#positions.get(conversationId)?.early ?? [];
+    this.#positions.set(conversationId, { generation, seq: from - 1, ahead: new Map() });
+    this.#reads.delete(conversationId);
+    this.#emit('reset', frame);
+    for (const message of early.filter((message) => message.generation === generation && message.seq >= from)) {
+      this.#arrived(message, true);
+      this.#emit('message', message);
+    }
   }
 
   #refused(error) {
@@ -338,7 +346,7 @@ export class ChatClient extends EventTarget {
   // MARK: History
 
   #askHistory(conversationId) {
-    const [request] = this.#history.get(conversationId) ?? [];
+    const request = this.#history.get(conversationId)?.[0];
     if (request && this.state === 'open') this.#write({ ...request.options, type: 'history', conversationId });
   }
 
@@ -363,22 +371,7 @@ export class ChatClient extends EventTarget {
     return request;
   }
 
-  // MARK: Small things
-
-  #expectTypingToEnd(frame) {
-    clearTimeout(this.#typists.get(frame.conversationId)?.timer);
-    if (!frame.isTyping) return this.#typists.delete(frame.conversationId);
-    const timer = setTimeout(() => this.#stoppedTyping(frame), TYPING_LASTS);
-    this.#typists.set(frame.conversationId, { frame, timer });
-  }
-
-  #stoppedTyping({ conversationId }) {
-    const typist = this.#typists.get(conversationId);
-    if (!typist) return;
-    clearTimeout(typist.timer);
-    this.#typists.delete(conversationId);
-    this.#emit('typing', { ...typist.frame, isTyping: false });
-  }
+  // MARK: Events and timers
 
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));

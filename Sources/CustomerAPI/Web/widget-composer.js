@@ -23,7 +23,7 @@ export class Composer {
     this.#texts = texts;
     this.#onsent = onsent;
     this.#box = el('textarea', {
-      rows: 1, placeholder: t('placeholder'), 'aria-label': t('message'), maxlength: 20000, enterkeyhint: 'enter', dir: 'auto',
+      rows: 1, placeholder: t('placeholder'), 'aria-label': t('message'), enterkeyhint: 'enter', dir: 'auto',
       oninput: () => this.#wrote(), onkeydown: (event) => this.#key(event), onpaste: (event) => this.#paste(event),
       onblur: () => session.typing(false),
     });

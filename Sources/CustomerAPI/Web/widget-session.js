@@ -78,6 +78,7 @@ export class Session extends EventTarget {
     const kept = this.#storage.get('token');
     const isOther = kept && kept.token !== previous; // another tab may have renewed it
     if (isOther && (renew ? previous : Date.parse(kept.expiresAt) > Date.now())) return kept.token;
+    if (!this.isKnown) return null; // the site's storage was cleared
     const { id, name } = this.#visitor;
     const answer = await fetch(new URL('api/v1/public/customer-token', this.#options.base), {
       method: 'POST',

@@ -130,7 +130,7 @@ progress::-moz-progress-bar { background: var(--accent-text); }
 .drop { position: absolute; inset: 8px; display: flex; align-items: center; justify-content: center; gap: 10px; border: 2px dashed var(--accent-text); border-radius: 14px; background: color-mix(in srgb, var(--paper) 92%, transparent); font-weight: 600; pointer-events: none; }
 
 @media (max-width: 480px), (max-height: 420px) {
-  .panel, .left .panel { inset: 0; bottom: auto; width: 100%; height: 100vh; height: 100dvh; max-width: none; border: 0; border-radius: 0; animation-name: fade; }
+  .panel, .left .panel, .dark .panel { inset: 0; bottom: auto; width: 100%; height: 100vh; height: 100dvh; max-width: none; border: 0; border-radius: 0; animation-name: fade; }
   .open .launcher { display: none; }
   header { padding-top: calc(10px + env(safe-area-inset-top, 0px)); padding-bottom: 10px; }
   header, .scroll, .composer, .begin, .notice {

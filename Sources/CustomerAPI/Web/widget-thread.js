@@ -166,7 +166,7 @@ export class Thread {
         ...files.map((file) => this.#attachment(file)),
         isNames ? null : el('div', { class: 'text', dir: 'auto' }, withLinks(message.content)),
         el('div', { class: 'meta' })),
-      el('div', { class: 'trouble', hidden: true }));
+      el('div', { class: 'trouble', role: 'alert', hidden: true }));
   }
 
   #update(row, message) {

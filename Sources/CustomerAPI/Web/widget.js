@@ -205,6 +205,8 @@
     draw();
     dark.addEventListener('change', draw);
     document.body.append(host);
+    // Sites that change pages by script may put in another body.
+    new MutationObserver(() => host.isConnected || document.body?.append(host)).observe(document.documentElement, { childList: true });
     if (kept('sessionStorage', options.prefix)) open();
     else if (kept('localStorage', `${options.prefix}.visitor`)) { // something may wait unread
       (window.requestIdleCallback ?? setTimeout)(() => panel().catch(() => {}));
