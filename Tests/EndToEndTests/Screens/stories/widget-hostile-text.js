@@ -25,7 +25,7 @@ exports.run = async ({ system, open, shot }) => {
     { id: '../../agents/me', name: '<img src=x onerror=alert(10)>', contentType: 'image/png', size: '<b>' }, null, 7, { id: 1 },
   ] } });
   page.expectProblem(/attachments/); // there is no such attachment
-  await page.read('files');
+  await page.see(['button.file', '<img src=x onerror=alert(10)>']);
 
   assert.deepEqual(await widget.texts(page, '.own'), hostile);
   assert.deepEqual((await widget.texts(page, '.other')).slice(0, hostile.length), hostile);
