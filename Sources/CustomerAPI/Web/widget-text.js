@@ -57,7 +57,7 @@ const english = {
   download: 'Download {name}',
   downloadFailed: '{name} did not load. Try again',
   picture: 'Picture {name}',
-  unconfirmed: 'It is not known whether this was sent.',
+  unconfirmed: 'May not have been sent.',
 };
 
 const chinese = {
@@ -117,7 +117,7 @@ const chinese = {
   download: '下载 {name}',
   downloadFailed: '{name} 加载失败，请再试一次',
   picture: '图片 {name}',
-  unconfirmed: '无法确认这条消息是否已发送。',
+  unconfirmed: '可能未发送。',
 };
 
 /** The text functions of a language: `t(key, values)` and the formats of times and sizes. */

@@ -107,10 +107,12 @@ export class Thread {
       ...messages.map((message) => ({ ...message, isOwn: message.own, time: Date.parse(message.timestamp) })),
       ...pending.map((item) => ({ ...item, isOwn: true, isPending: true, time: item.order })),
     ];
+    let latest = 0; // day of a row; what failed yesterday may come after what was said today
     said.forEach((message, index) => {
       const [before, after] = [said[index - 1], said[index + 1]];
       const date = dayOf(message.time);
-      if (!before || dayOf(before.time) !== date) {
+      if (date > latest) {
+        latest = date;
         rows.push({ key: `day ${date}`, make: () => el('li', { class: 'day' }, el('span', { text: day(message.time) })) });
       }
       message.follows = this.#belong(before, message);
