@@ -141,7 +141,9 @@ export class Panel {
     this.#thread.element.hidden = this.#composer.element.hidden = !isKnown;
     this.#drawStatus();
     this.#drawNotice();
-    if (isKnown) this.#thread.draw();
+    if (!isKnown) return;
+    if (this.#thread.isAtEnd) this.#session.trim();
+    this.#thread.draw();
   }
 
   #drawStatus() {

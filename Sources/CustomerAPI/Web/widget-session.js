@@ -10,6 +10,7 @@ import { uuid } from './chat-sender.js';
 import { Storage } from './widget-storage.js';
 
 const PAGE = 30;
+const KEPT = 150; // messages, when there are more than twice as many
 
 export class Session extends EventTarget {
   client;
@@ -143,6 +144,13 @@ export class Session extends EventTarget {
       if (this.conversation?.conversationId === conversationId) this.isLoadingOlder = false;
       this.#changed();
     }
+  }
+
+  /** Lets go of what is far above, for as long as the newest is shown. It is loaded again on the way up. */
+  trim() {
+    if (this.#messages.size <= 2 * KEPT || this.isLoadingOlder) return;
+    for (const { seq } of this.messages.slice(0, -KEPT)) this.#messages.delete(seq);
+    this.hasOlder = true;
   }
 
   // MARK: What the panel shows

@@ -28,8 +28,9 @@ exports.run = async ({ system, open, shot }) => {
     await page.click(['button', 'Open chat']);
     await page.read('Ask the shop');
     // The page gave the name, so nobody asks.
-    await widget.say(page, 'from another site');
-    const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === 'from another site');
+    const asked = `from another site, for ${ann.id}`;
+    await widget.say(page, asked);
+    const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === asked);
     await agent.say('welcome', { conversationId });
     await page.read('welcome');
     const { customerId } = await system.rest('GET', `/conversations/${conversationId}`, { token: ann.token });

@@ -3,38 +3,19 @@ const assert = require('assert');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
-const zlib = require('zlib');
 const { widget } = require('../screens');
 
-/** A picture with a gradient, as PNG. */
-function picture(width, height) {
-  const rows = Buffer.alloc(height * (1 + 3 * width));
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) rows.set([(255 * x) / width, (255 * y) / height, 160], y * (1 + 3 * width) + 1 + 3 * x);
-  }
-  const chunk = (type, data) => {
-    const body = Buffer.concat([Buffer.from(type), data]);
-    const [size, check] = [Buffer.alloc(4), Buffer.alloc(4)];
-    size.writeUInt32BE(data.length);
-    check.writeUInt32BE(crc(body));
-    return Buffer.concat([size, body, check]);
-  };
-  const header = Buffer.alloc(13);
-  header.writeUInt32BE(width, 0);
-  header.writeUInt32BE(height, 4);
-  header.set([8, 2, 0, 0, 0], 8);
-  return Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), chunk('IHDR', header), chunk('IDAT', zlib.deflateSync(rows)),
-    chunk('IEND', Buffer.alloc(0))]);
-}
-
-function crc(bytes) {
-  let sum = ~0;
-  for (const byte of bytes) {
-    sum ^= byte;
-    for (let bit = 0; bit < 8; bit += 1) sum = (sum >>> 1) ^ (0xedb88320 & -(sum & 1));
-  }
-  return ~sum >>> 0;
-}
+/** The bytes of a picture, as a browser makes it. */
+const picture = (page, width, height) => page.call(async (width, height) => {
+  const canvas = new OffscreenCanvas(width, height);
+  const context = canvas.getContext('2d');
+  const gradient = context.createLinearGradient(0, 0, width, height);
+  gradient.addColorStop(0, 'teal');
+  gradient.addColorStop(1, 'gold');
+  context.fillStyle = gradient;
+  context.fillRect(0, 0, width, height);
+  return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
+}, width, height);
 
 exports.name = 'Pictures and files go both ways: chosen, dropped and pasted; what is too large or did not go up is said';
 exports.run = async ({ system, open, shot }) => {
@@ -51,12 +32,13 @@ exports.run = async ({ system, open, shot }) => {
     await widget.start(page, `Files ${ann.id.slice(0, 6)}`);
     const done = (count) => page.until((wanted) => findAll({ css: '.tray li.done' }).length === wanted, count);
 
-    await page.choose(['button', 'Attach files'], [put('photo.png', picture(600, 400)), put('要点.txt', '要点')]);
+    await page.choose(['button', 'Attach files'], [put('photo.png', Buffer.from(await picture(page, 600, 400))), put('要点.txt', '要点')]);
     await done(2);
-    await page.type(['textarea', 'Message'], 'Look at this');
+    const asked = `Look at this, ${ann.id}`;
+    await page.type(['textarea', 'Message'], asked);
     await shot(page, 'widget-tray');
     await page.click(['button', 'Send']);
-    const sent = await agent.next((frame) => frame.type === 'message' && frame.content === 'Look at this');
+    const sent = await agent.next((frame) => frame.type === 'message' && frame.content === asked);
     const { conversationId } = sent;
     assert.deepEqual(sent.metadata.attachments.map(({ name, contentType }) => [name, contentType.split(';')[0]]),
       [['photo.png', 'image/png'], ['要点.txt', 'text/plain']]);
@@ -78,7 +60,7 @@ exports.run = async ({ system, open, shot }) => {
       const transfer = new DataTransfer();
       transfer.items.add(new File([new Uint8Array(bytes)], 'pasted.png', { type: 'image/png' }));
       findAll({ css: 'textarea' })[0].dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true }));
-    }, [...picture(30, 20)]);
+    }, await picture(page, 30, 20));
     await done(1);
     await page.call(() => {
       const dataTransfer = new DataTransfer();

@@ -8,14 +8,14 @@ exports.run = async ({ system, open }) => {
   const agent = await system.connect(ann.token);
   const page = await open('/');
   await widget.start(page, `History ${ann.id.slice(0, 6)}`);
-  await widget.say(page, 'line 1');
-  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === 'line 1');
-  for (let number = 2; number <= 100; number += 1) await agent.say(`line ${number}`, { conversationId });
+  const lines = [`line 1 of ${ann.id}`, ...Array.from({ length: 99 }, (_, index) => `line ${index + 2}`)];
+  await widget.say(page, lines[0]);
+  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === lines[0]);
+  for (const line of lines.slice(1)) await agent.say(line, { conversationId });
   await page.read('line 100');
   await page.reload();
   // The panel was open, so it is again.
   await page.read('line 100');
-  const lines = Array.from({ length: 100 }, (_, index) => `line ${index + 1}`);
   const shown = await widget.texts(page);
   assert(shown.length < 100, 'all of it was loaded at once');
   assert.deepEqual(shown, lines.slice(-shown.length));

@@ -2,7 +2,7 @@
 const assert = require('assert');
 const { widget } = require('../screens');
 
-const hostile = [
+const texts = [
   '<img src=x onerror="alert(1)"><script>alert(2)</script>',
   'javascript:alert(3) data:text/html,<script>alert(4)</script> vbscript:x',
   'https://example.com/"onmouseover="alert(5) https://example.com/\'onclick=\'alert(6)',
@@ -16,8 +16,9 @@ exports.run = async ({ system, open, shot }) => {
   const agent = await system.connect(ann.token);
   const page = await open('/', { width: 320, height: 640 });
   await widget.start(page, '<i>Eve</i>"\'');
+  const hostile = [...texts, ann.id];
   for (const text of hostile) await widget.say(page, text);
-  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === hostile[0]);
+  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === ann.id);
   for (const text of hostile) await agent.say(text, { conversationId });
   await agent.say('See https://example.com/a_(b), www.example.org. Or write to help@example.com!', { conversationId });
   // Metadata is the sender's word too.

@@ -10,8 +10,9 @@ exports.run = async ({ system, open, shot }) => {
   const page = await open('/');
   page.expectProblem(/ERR_INTERNET_DISCONNECTED|WebSocket/);
   await widget.start(page, name);
-  await widget.say(page, 'before');
-  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === 'before');
+  const before = `before ${ann.id}`;
+  await widget.say(page, before);
+  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === before);
   await page.gone('.row.own[data-status=sending]');
 
   await page.emulate({ offline: true });
@@ -26,6 +27,6 @@ exports.run = async ({ system, open, shot }) => {
   await page.gone('.row.own[data-status=sending]');
   await page.gone('.notice');
   const { messages } = await system.rest('GET', `/conversations/${conversationId}/messages`, { token: ann.token });
-  assert.deepEqual(messages.map(({ content }) => content), ['before', 'are you there?', 'first', 'second', 'third']);
-  assert.deepEqual(await widget.texts(page), ['before', 'are you there?', 'first', 'second', 'third']);
+  assert.deepEqual(messages.map(({ content }) => content), [before, 'are you there?', 'first', 'second', 'third']);
+  assert.deepEqual(await widget.texts(page), [before, 'are you there?', 'first', 'second', 'third']);
 };

@@ -16,8 +16,8 @@ exports.run = async ({ system, open }) => {
 
   const said = [];
   const write = async (page, tab) => {
-    for (let number = 1; number <= 10; number += 1) {
-      said.push(`tab ${tab}, ${number}`);
+    for (let number = 1; number <= 6; number += 1) {
+      said.push(`tab ${tab}, ${number} ${ann.id}`);
       await widget.say(page, said.at(-1));
     }
   };
@@ -26,13 +26,13 @@ exports.run = async ({ system, open }) => {
     await page.until((count) => findAll({ css: '.list .row .text' }).length === count, said.length);
     await page.gone('.row.own[data-status=sending]');
   }
-  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content.startsWith('tab '));
+  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content.startsWith('tab ') && frame.content.endsWith(ann.id));
   const stored = (await system.rest('GET', `/conversations/${conversationId}/messages`, { token: ann.token }))
     .messages.map(({ content }) => content);
   assert.deepEqual([...stored].sort(), [...said].sort());
   for (const tab of ['A', 'B']) {
     const own = stored.filter((text) => text.startsWith(`tab ${tab}`));
-    assert.deepEqual(own, own.map((_, index) => `tab ${tab}, ${index + 1}`));
+    assert.deepEqual(own, own.map((_, index) => `tab ${tab}, ${index + 1} ${ann.id}`));
   }
   for (const page of [first, second]) assert.deepEqual(await widget.texts(page), stored);
 

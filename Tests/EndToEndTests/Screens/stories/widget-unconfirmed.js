@@ -8,8 +8,9 @@ exports.run = async ({ system, open, shot }) => {
   const agent = await system.connect(ann.token);
   const page = await open('/', { width: 375, height: 700 });
   await widget.start(page, `Unsure ${ann.id.slice(0, 6)}`);
-  await widget.say(page, 'today');
-  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === 'today');
+  const today = `today ${ann.id}`;
+  await widget.say(page, today);
+  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content === today);
   // As a browser leaves it that was shut while the message was on its way.
   await page.call(() => {
     const prefix = Object.keys(localStorage).find((key) => key.endsWith('.visitor')).replace(/\.visitor$/, '');
@@ -31,6 +32,6 @@ exports.run = async ({ system, open, shot }) => {
   await page.click(['button', 'Delete']);
   await page.until(() => findAll({ css: '.row.own[data-status=failed]' }).length === 0);
   const { messages } = await system.rest('GET', `/conversations/${conversationId}/messages`, { token: ann.token });
-  assert.deepEqual(messages.map(({ content }) => content), ['today', 'and this is new', 'keep this']);
-  assert.deepEqual(await widget.texts(page), ['today', 'and this is new', 'keep this']);
+  assert.deepEqual(messages.map(({ content }) => content), [today, 'and this is new', 'keep this']);
+  assert.deepEqual(await widget.texts(page), [today, 'and this is new', 'keep this']);
 };
