@@ -168,9 +168,23 @@ function checkContrast(report, element) {
 
 // --- focus -------------------------------------------------------------------------------------------------------------------
 
+const modalDialog = () => [...everyElement()].filter((element) => element.matches('dialog:modal, [aria-modal="true"]')
+  && isVisible(element)).at(-1);
+
+// What has had the focus is where Tab begins: the page, or the dialog that is all of it.
+function startWalk() {
+  focused()?.blur();
+  delete globalThis.focusWalk;
+  const start = modalDialog() ?? document.body;
+  const before = start.getAttribute('tabindex');
+  start.tabIndex = -1;
+  start.focus({ preventScroll: true });
+  if (before === null) start.removeAttribute('tabindex'); else start.setAttribute('tabindex', before);
+}
+
 // What Tab should reach: of a radio group one, and with an open modal dialog only what is in it.
 function tabbable() {
-  const modal = [...everyElement()].filter((element) => element.matches('dialog:modal, [aria-modal="true"]') && isVisible(element)).at(-1);
+  const modal = modalDialog();
   return [...everyElement()].filter((element) => element.tabIndex >= 0 && isVisible(element)
     && !element.matches(':disabled, [type="radio"]') && !isInert(element) && (!modal || isInside(element, modal))
     && !(element.shadowRoot && element.shadowRoot.delegatesFocus)

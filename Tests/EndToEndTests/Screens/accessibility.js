@@ -31,15 +31,7 @@ async function unnamed(page) {
 
 /** Walks through the page with Tab, from its beginning until it comes round. */
 async function walk(page) {
-  // A body that has had the focus is where Tab begins.
-  await page.call(() => {
-    focused()?.blur();
-    delete globalThis.focusWalk;
-    const before = document.body.getAttribute('tabindex');
-    document.body.tabIndex = -1;
-    document.body.focus({ preventScroll: true });
-    if (before === null) document.body.removeAttribute('tabindex'); else document.body.setAttribute('tabindex', before);
-  });
+  await page.call(inPage('startWalk()'));
   let stuck = 0;
   let last = -2;
   for (let count = 0; count < 300; count += 1) {

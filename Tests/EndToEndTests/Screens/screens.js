@@ -45,7 +45,7 @@ const desk = {
     // Who has waited longest is first, and only what is on the screen is there.
     const end = Date.now() + PATIENCE;
     while (!(await page.count(['[role="option"]', name])) && Date.now() < end) {
-      await page.scroll('#conversations', 400);
+      await page.scroll('#conversations', 1500);
       await pause(100);
     }
     await page.click(['[role="option"]', name]);

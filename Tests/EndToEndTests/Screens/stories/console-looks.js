@@ -15,22 +15,38 @@ exports.run = async ({ system, open, shot }) => {
     found.push(...(await inspect(page)).map((line) => `${name}: ${line}`), ...(await page.overflow()).map((line) => `${name}: ${line}`));
   };
 
+  const lookAtDialog = async (page, name) => {
+    await page.see('dialog[open]');
+    await look(page, name);
+    await page.press('Escape');
+    await page.gone('dialog[open]');
+  };
   for (const [mode, options] of [['light', {}], ['dark', { dark: true }], ['phone', { width: 320, height: 640 }]]) {
     const page = await open('/console', options);
     await look(page, `${mode}-login`);
     await desk.signIn(page, ann);
     await look(page, `${mode}-inbox`);
+    for (const [opener, part] of [['Settings', 'settings'], ['Keys', 'help']]) {
+      await page.click(['button', opener]);
+      await lookAtDialog(page, `${mode}-${part}`);
+    }
     await desk.take(page, 'Waiting', long);
     await page.read('Where is my order?');
     await look(page, `${mode}-thread`);
     if (mode === 'phone') {
       await page.click(['button', 'Show the customer']);
       await look(page, `${mode}-customer`);
+      await page.press('Escape');
     }
-    for (const place of ['customers', 'status', 'admin']) {
+    await page.click(['button', 'Transfer']);
+    await lookAtDialog(page, `${mode}-transfer`);
+    for (const [place, opener] of [['customers', 'New customer'], ['status'], ['admin', 'New agent']]) {
       await page.call((place) => { location.hash = `#/${place}`; }, place);
       await page.see('#main');
       await look(page, `${mode}-${place}`);
+      if (!opener) continue;
+      await page.click(['button', opener]);
+      await lookAtDialog(page, `${mode}-${place}-new`);
     }
   }
   const chinese = await open('/console', { language: 'zh-CN' });
