@@ -9,6 +9,8 @@ import { Scroller } from './console-scroller.js';
 import { channelName, channels, count, problemText, t } from './console-text.js';
 import { readThread } from './console-threads.js';
 
+let lastTab = 'mine'; // where the agent was before going to another page
+
 /** @param onopen(id) the agent wants to see this conversation */
 export class ListPane {
   constructor({ onopen }) {
@@ -28,7 +30,7 @@ export class ListPane {
     });
     this.build();
     this.listen();
-    this.show('mine');
+    this.show(lastTab);
   }
 
   build() {
@@ -83,7 +85,9 @@ export class ListPane {
       if (event.detail.id) this.scroller.redraw(event.detail.id);
     }, { signal });
     for (const [name, list] of Object.entries(lists)) {
-      list.addEventListener('change', () => setText(this.tabs[name].number, list.isRead ? count(list.rows.length) : ''), { signal });
+      const tell = () => setText(this.tabs[name].number, list.isRead ? count(list.rows.length) : '');
+      list.addEventListener('change', tell, { signal });
+      tell();
     }
     live.addEventListener('connected', () => refreshLists(this.list, ...this.scroller.range()), { signal });
     // Others' conversations go on without a frame to this agent.
@@ -109,7 +113,7 @@ export class ListPane {
   // Which list ------------------------------------------------------------------------------------------------------------
 
   show(name) {
-    this.tabName = name;
+    this.tabName = lastTab = name;
     for (const [other, { tab }] of Object.entries(this.tabs)) {
       tab.setAttribute('aria-selected', String(other === name));
       tab.tabIndex = other === name ? 0 : -1;

@@ -143,7 +143,9 @@ export class ConversationList extends EventTarget {
     for (let place = 0; place < rows.length; place++) {
       const other = conversations.get(rows[place]);
       if (!other) return -1;
-      if (this.compare(conversation, other) < 0) return place;
+      const order = this.compare(conversation, other);
+      // Times are whole seconds: of two in the same one, what is placed now is the newer.
+      if (order < 0 || (order === 0 && !this.longestWaitFirst)) return place;
     }
     return rows.length;
   }

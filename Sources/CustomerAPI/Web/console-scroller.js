@@ -91,6 +91,8 @@ export class Scroller {
       this.shown.delete(key);
       this.spare.push(row.element);
     }
+    // Elements are in the order of their places, for whoever reads them without seeing where they are.
+    let next = this.space.firstChild;
     for (const [key, place] of wanted) {
       let row = this.shown.get(key);
       if (!row) {
@@ -98,7 +100,6 @@ export class Scroller {
         this.shown.set(key, row);
         // One that is used again would fly in from where it was.
         row.element.classList.add('placed');
-        if (!row.element.isConnected) this.space.append(row.element);
       } else {
         row.element.classList.remove('placed');
       }
@@ -107,6 +108,8 @@ export class Scroller {
         row.element.style.transform = `translateY(${place * this.rowHeight}px)`;
       }
       this.bindRow(row.element, this.rows[place], place, this.rows.length);
+      if (row.element === next) next = next.nextSibling;
+      else this.space.insertBefore(row.element, next);
     }
     for (const element of this.spare) element.remove();
     this.spare.length = Math.min(this.spare.length, 40);

@@ -235,6 +235,7 @@ export class ThreadPane {
   firstInView() {
     const edge = this.space.getBoundingClientRect().top;
     for (const element of this.list.children) {
+      if (element.key.startsWith('day')) continue; // goes up when older messages of the day come
       const { top, bottom } = element.getBoundingClientRect();
       if (bottom > edge) return { element, top };
     }

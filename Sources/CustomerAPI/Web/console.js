@@ -121,6 +121,8 @@ function showPage() {
     }
   }
   page.view.show(id ? decodeURIComponent(id) : null);
+  // Whoever comes back to the inbox finds it as it was.
+  if (name === 'inbox') frame.links.inbox.href = id ? location.hash : '#/inbox';
 }
 
 function closePage() {
@@ -189,7 +191,7 @@ function key(event) {
     const name = { i: 'inbox', c: 'customers', s: 'status', a: 'admin' }[event.key];
     if (name && frame.links[name]) {
       event.preventDefault();
-      location.hash = `#/${name}`;
+      location.hash = frame.links[name].hash;
       return;
     }
   }

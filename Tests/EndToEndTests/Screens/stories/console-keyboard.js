@@ -76,5 +76,5 @@ exports.run = async ({ system, open }) => {
   await page.see(['#main', /Customers/]);
   await page.press('g');
   await page.press('i');
-  await page.see('#conversations');
+  await page.see(['[role="tab"][aria-selected="true"]', /^Waiting/]); // as it was left
 };
