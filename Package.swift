@@ -56,9 +56,10 @@ let package = Package(
                 "add_note", "append_message", "change_assignment", "describe_conversations", "list_conversations",
                 "move_cursors", "publish", "publish_typing", "read_log",
                 "register_agent", "register_customer", "tick",
-                "agent_tokens", "count_login_attempt", "create_agent", "issue_agent_token", "issue_customer_token",
-                "read_token", "reserve_identity", "revoke_agent_token", "revoke_tokens", "scan_customers",
-                "settle_identity", "update_agent", "write_customer",
+                "add_attachment", "agent_tokens", "count_login_attempt", "create_agent", "delete_canned_answer",
+                "issue_agent_token", "issue_customer_token", "read_token", "reserve_identity", "revoke_agent_token",
+                "revoke_customer_token", "revoke_tokens", "scan_customers", "settle_identity", "update_agent",
+                "write_canned_answer", "write_customer",
             ].map { .embedInCode("Scripts/\($0).lua") },
             swiftSettings: strict
         ),

@@ -53,13 +53,25 @@ private func buildRouter(configuration: Configuration, redis: RedisClient, agent
     let open = router.group("api/v1")
     CustomerTokenRoutes(tokens: tokens, bodies: bodies).add(to: open)
     AgentLoginRoute(agents: agents, tokens: tokens, passwords: passwords, bodies: bodies).add(to: open)
+    // These look at the token themselves: customers may use them too.
+    let attachments = AttachmentStore(redis: redis, quota: configuration.attachmentQuotaBytes)
+    let upload = AttachmentUpload(
+        store: attachments,
+        folder: configuration.attachmentsFolder.map { AttachmentFolder(path: $0) },
+        maxBytes: configuration.maxAttachmentBytes
+    )
+    AttachmentRoutes(store: attachments, tokens: tokens, upload: upload).add(to: open)
 
     let forAgents = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
-    CustomerRoutes(customers: CustomerStore(redis: redis), tokens: tokens, bodies: bodies).add(to: forAgents)
+    CustomerRoutes(customers: CustomerStore(redis: redis), bodies: bodies).add(to: forAgents)
+    TokenRoutes(tokens: tokens).add(to: forAgents)
     let conversations = ConversationStore(redis: redis)
     ConversationRoutes(conversations: conversations, bodies: bodies).add(to: forAgents)
     NoteRoutes(conversations: conversations, bodies: bodies).add(to: forAgents)
     AgentSessionRoutes(agents: agents, tokens: tokens).add(to: forAgents)
+    StatusRoutes(board: StatusBoard(store: SystemStatusStore(redis: redis))).add(to: forAgents)
+    ColleagueRoutes(agents: agents).add(to: forAgents)
+    CannedAnswerRoutes(answers: CannedAnswerStore(redis: redis), bodies: bodies).add(to: forAgents)
 
     let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
         .add(middleware: AdminsOnly())
@@ -84,6 +96,16 @@ private struct Startup {
             try await cancelWhenGracefulShutdown { try await redis.waitUntilReady(timeout: Self.redisTimeout) }
             try await Layout.check(in: redis)
             try await createFirstAdmin()
+            if let path = configuration.attachmentsFolder {
+                try AttachmentFolder(path: path).prepare()
+            } else {
+                logger.notice(
+                    """
+                    ATTACHMENTS_DIR is not set: attachments are kept in Redis, and may have \
+                    \(AttachmentStore.maxBytesInRedis) bytes at most
+                    """
+                )
+            }
         } catch {
             if Task.isShuttingDownGracefully { throw CancellationError() }
             throw StartError(error)

@@ -13,7 +13,7 @@ final class Hub: @unchecked Sendable {
     let log: MessageLog
     let configuration: Configuration
     let logger: Logger
-    private let broker: Broker
+    let broker: Broker
 
     var connections: [Int: Connection] = [:]
     var customers: [UniqueID: [Connection]] = [:]
@@ -27,7 +27,9 @@ final class Hub: @unchecked Sendable {
     /// Connections by the second (since 1970) in which their token ends. A sweep sets the time for those of the next one.
     private var expiries: [Int: Set<Int>] = [:]
     private var sweeping: RepeatedTask?
-    private var isDraining = false
+    private(set) var isDraining = false
+    /// What this hub tells of itself.
+    var figures = HubFigures()
     /// While draining: fulfilled when no connection is left.
     private var drained: EventLoopPromise<Void>?
     private var lastSweep = Timestamp.now.milliseconds / 1000
@@ -80,6 +82,7 @@ final class Hub: @unchecked Sendable {
 
     func stop() -> EventLoopFuture<Void> {
         sweeping?.cancel()
+        log.removeFigures(of: mailbox)
         return broker.close()
     }
 
@@ -211,6 +214,7 @@ final class Hub: @unchecked Sendable {
             for number in heartbeats[(now - offset) % heartbeats.count] { connections[number]?.heartbeat() }
         }
         lastSweep = now
+        tellFigures()
         if !configuration.disabledDefences.contains(.tick) { broker.tick() }
 
         for (id, connection) in goneUnsaid.prefix(1000) {

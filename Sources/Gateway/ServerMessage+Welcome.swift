@@ -98,9 +98,9 @@ extension ServerMessage {
         json.number(conversation.seq)
         json.raw(#","cursor":"#)
         json.number(conversation.cursor)
+        if let details = conversation.details { write(details, to: &json) }
         json.raw(#","unread":"#)
         json.number(conversation.unread)
-        if let details = conversation.details { write(details, to: &json) }
         json.raw("}")
     }
 

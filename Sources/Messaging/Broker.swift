@@ -34,6 +34,9 @@ package final class Broker {
     /// By partition: whether Redis knew this mailbox at the last tick.
     private var isKnown = Array(repeating: false, count: Partition.count)
     private var lastHeard = NIODeadline.now()
+    /// When the first partition's tick left that has not come back; how long the last one took that did.
+    private var tickLeft: NIODeadline?
+    private var tickTook = TimeAmount.zero
     private var lastTick = NIODeadline.now()
 
     /// A gateway that gave no sign for so long is dead: its connections count as gone.
@@ -104,6 +107,10 @@ package final class Broker {
         counts[topic] = count
         if case .tick = item {
             lastHeard = .now()
+            if topic == 0, let left = tickLeft {
+                tickTook = lastHeard - left
+                tickLeft = nil
+            }
             missingTicks[topic] = missingTicks[topic] > 0 ? 0 : -1
             if count != last { onEvent(.gap(Partition(topic))) }
         } else {
@@ -111,6 +118,9 @@ package final class Broker {
             if count != last + 1 { onEvent(.gap(Partition(topic))) }
         }
     }
+
+    /// How long a publication takes from here into Redis and back, by the last tick.
+    package var lag: TimeAmount { tickLeft.map { max(tickTook, .now() - $0) } ?? tickTook }
 
     /// To be called once a second.
     package func tick() {
@@ -128,6 +138,7 @@ package final class Broker {
             subscription.close().whenComplete { _ in }
             return subscribe()
         }
+        tickLeft = tickLeft ?? .now()
         for partition in Partition.all {
             var command = RedisCommand(evaluating: Scripts.tick, keys: [Keyspace.prefix(partition)])
             command.append(mailbox)

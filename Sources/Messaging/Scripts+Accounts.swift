@@ -1,6 +1,6 @@
 import Hiredis
 
-/// The scripts of customers, agents and tokens. Those that end one token of an agent
+/// The scripts of customers, agents, tokens, and of what agents and customers keep. Those that end one token of an agent
 /// after the other begin with `agent_tokens.lua`.
 extension Scripts {
     static let issueCustomerToken = RedisScript(
@@ -30,6 +30,19 @@ extension Scripts {
         "revoke_tokens",
         PackageResources.publish_lua + PackageResources.revoke_tokens_lua
     )
+    static let revokeCustomerToken = publishing(
+        "revoke_customer_token",
+        PackageResources.publish_lua + PackageResources.revoke_customer_token_lua
+    )
+    static let writeCannedAnswer = RedisScript(
+        name: "write_canned_answer",
+        source: PackageResources.write_canned_answer_lua
+    )
+    static let deleteCannedAnswer = RedisScript(
+        name: "delete_canned_answer",
+        source: PackageResources.delete_canned_answer_lua
+    )
+    static let addAttachment = RedisScript(name: "add_attachment", source: PackageResources.add_attachment_lua)
     static let countLoginAttempt = RedisScript(
         name: "count_login_attempt",
         source: PackageResources.count_login_attempt_lua
