@@ -14,40 +14,42 @@ struct RunningGateway: Sendable {
     let tokens: TokenStore
 
     static func run(_ body: @Sendable (RunningGateway) async throws -> Void) async throws {
-        try await withRedis { server in
-            var configuration = Configuration()
-            configuration.redisURL = server.url
-            configuration.host = "127.0.0.1"
-            configuration.port = 0
-            configuration.loops = 1
-            configuration.drainTimeoutSeconds = 1
-            configuration.slowReaderSeconds = 3600
-            let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            let (addresses, listening) = AsyncStream.makeStream(of: SocketAddress.self)
-            let app = try GatewayApp(configuration: configuration, logger: logger, signals: false) {
-                listening.yield($0)
-            }
-            let redis = try RedisClient(
-                configuration: RedisConfiguration(url: server.url),
-                eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-                logger: logger
-            )
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask { try await app.run() }
-                tasks.addTask { try await redis.run() }
-                defer { tasks.cancelAll() }
-                try await redis.waitUntilReady(timeout: .seconds(30))
-                var iterator = addresses.makeAsyncIterator()
-                guard let address = await iterator.next() else { throw RawClient.Ended() }
-                try await body(
-                    RunningGateway(
-                        address: address,
-                        redis: redis,
-                        tokens: TokenStore(redis: redis, lifetime: .seconds(600))
-                    )
+        try await withRedis { try await run(over: $0, body) }
+    }
+
+    static func run(over server: RedisServer, _ body: @Sendable (RunningGateway) async throws -> Void) async throws {
+        var configuration = Configuration()
+        configuration.redisURL = server.url
+        configuration.host = "127.0.0.1"
+        configuration.port = 0
+        configuration.loops = 1
+        configuration.drainTimeoutSeconds = 1
+        configuration.slowReaderSeconds = 3600
+        let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        let (addresses, listening) = AsyncStream.makeStream(of: SocketAddress.self)
+        let app = try GatewayApp(configuration: configuration, logger: logger, signals: false) {
+            listening.yield($0)
+        }
+        let redis = try RedisClient(
+            configuration: RedisConfiguration(url: server.url),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: logger
+        )
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask { try await app.run() }
+            tasks.addTask { try await redis.run() }
+            defer { tasks.cancelAll() }
+            try await redis.waitUntilReady(timeout: .seconds(30))
+            var iterator = addresses.makeAsyncIterator()
+            guard let address = await iterator.next() else { throw RawClient.Ended() }
+            try await body(
+                RunningGateway(
+                    address: address,
+                    redis: redis,
+                    tokens: TokenStore(redis: redis, lifetime: .seconds(600))
                 )
-                await app.stop()
-            }
+            )
+            await app.stop()
         }
     }
 
