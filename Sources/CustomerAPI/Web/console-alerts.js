@@ -1,6 +1,6 @@
-// How an agent who looks elsewhere learns that somebody waits: a sound, a desktop notification, and the window's title.
+// How an agent who looks elsewhere learns that somebody waits: a sound and a desktop notification.
 
-import { changes, conversations, isMine, nameOf, reread, unreadOf } from './console-conversations.js';
+import { conversations, nameOf, reread } from './console-conversations.js';
 import { preferences } from './console-session.js';
 import { t } from './console-text.js';
 
@@ -70,16 +70,3 @@ function notify(id, title, body) {
     // Some phones' browsers have the permission but no such notifications.
   }
 }
-
-// The title counts what this agent has not read.
-let scheduled = false;
-changes.addEventListener('conversation', () => {
-  if (scheduled) return;
-  scheduled = true;
-  setTimeout(() => {
-    scheduled = false;
-    let unread = 0;
-    for (const conversation of conversations.values()) if (isMine(conversation)) unread += unreadOf(conversation);
-    document.title = unread > 0 ? `(${unread}) ${t('title')}` : t('title');
-  }, 500);
-});

@@ -53,6 +53,7 @@ export class Composer {
     this.text.value = kept?.text ?? '';
     this.setMode(kept?.note ?? false, false);
     this.uploads.show(id);
+    this.showKeys();
     this.fit();
     this.showSendable();
   }

@@ -50,11 +50,14 @@ export function learn(answer) {
   const before = JSON.stringify(known);
   const { state, assigneeId, assigneeName, fence, lastSeq, lastMessage, lastMessageAt, unread, answered, waitingSince } = answer;
   const { customerName, channel, online } = answer;
+  const { generation } = known;
   Object.assign(known, { customerId: answer.customerId, channel, createdAt: answer.createdAt, generation: answer.generation });
   if (customerName) known.customerName = customerName;
   if (online !== undefined) known.online = online;
-  if (fence >= known.fence) Object.assign(known, { state, assigneeId, assigneeName, fence, waitingSince });
-  if (lastSeq >= known.lastSeq) {
+  // Where the store was set back, and lost what it had, even lower numbers are news.
+  const wasSetBack = answer.generation > (generation ?? 0);
+  if (fence >= known.fence || wasSetBack) Object.assign(known, { state, assigneeId, assigneeName, fence, waitingSince });
+  if (lastSeq >= known.lastSeq || wasSetBack) {
     Object.assign(known, { lastSeq, lastMessage, lastMessageAt, answered, waitingSince });
     known.unread = known.readSeq >= lastSeq ? 0 : unread;
   }

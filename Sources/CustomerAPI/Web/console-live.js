@@ -29,7 +29,10 @@ export function startLive() {
   });
   client.addEventListener('welcome', (event) => welcomed(event.detail));
   client.addEventListener('message', (event) => heard(event.detail));
-  client.addEventListener('reset', (event) => resetThread(event.detail));
+  client.addEventListener('reset', ({ detail }) => {
+    resetThread(detail);
+    want(detail.conversationId);
+  });
   client.addEventListener('note', (event) => addNote(event.detail));
   client.addEventListener('assignment', (event) => assigned(event.detail));
   client.addEventListener('outbox', () => openId && tellThread(threadOf(openId)));

@@ -48,7 +48,7 @@ export function bindRow(row, conversation, { place, length, selected, showAssign
   setText(parts.channel, channelName(conversation.channel));
   parts.channel.dataset.channel = conversation.channel;
   setText(parts.unread, unread > 99 ? '99+' : unread > 0 ? String(unread) : '');
-  bindText(parts.text, conversation);
+  bindText(parts.text, conversation, selected);
   setText(parts.assignee, showAssignee ? assigneeText(conversation) : '');
   bindWait(row, conversation);
 }
@@ -59,8 +59,9 @@ function assigneeText(conversation) {
   return conversation.assigneeId === session.agent.id ? t('you') : conversation.assigneeName ?? '';
 }
 
-function bindText(element, conversation) {
-  const kept = draft(conversation.id);
+function bindText(element, conversation, selected) {
+  // Of what is open the draft stands in the composer.
+  const kept = selected ? null : draft(conversation.id);
   const last = conversation.lastMessage;
   element.classList.toggle('typing', conversation.isTyping === true);
   element.classList.toggle('draft', Boolean(kept) && !conversation.isTyping);

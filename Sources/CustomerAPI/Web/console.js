@@ -6,7 +6,7 @@ import { AdminPage } from './console-admin.js';
 import { call } from './console-api.js';
 import { forgetPictures } from './console-attachments.js';
 import { forgetColleagues } from './console-colleagues.js';
-import { forgetConversations } from './console-conversations.js';
+import { changes, conversations, forgetConversations, isMine, unreadOf } from './console-conversations.js';
 import { CustomersPage } from './console-customers.js';
 import { confirmed, notice } from './console-dialog.js';
 import { avatar, fill, h, icon, setText } from './console-dom.js';
@@ -25,6 +25,7 @@ const drawings = { inbox: 'inbox', customers: 'people', status: 'pulse', admin: 
 
 let page = null; // the page that is shown, `{name, view}`
 let frame = null; // what is around it: its elements, and how the connection is
+let counting = null;
 const narrow = matchMedia('(max-width: 719px)'); // as in console.css
 
 applyTheme();
@@ -44,6 +45,7 @@ addEventListener('hashchange', () => session.agent && showPage());
 addEventListener('keydown', key);
 narrow.addEventListener('change', placeNav);
 live.addEventListener('state', showConnection);
+changes.addEventListener('conversation', countSoon);
 setInterval(showConnection, 1000);
 if (restoreToken()) begin().catch(showBroken);
 else showLogin(null);
@@ -75,6 +77,8 @@ function build() {
   const names = Object.keys(pages).filter((name) => name !== 'admin' || agent.role === 'admin');
   const links = Object.fromEntries(names.map((name) => [name, h('a', { href: `#/${name}`, class: 'nav-link', title: t(`nav.${name}`) }, icon(drawings[name]), h('span', {}, t(`nav.${name}`)))]));
   const sound = h('button', { type: 'button', class: 'nav-button', onclick: toggleSound });
+  const unread = h('span', { class: 'badge' });
+  links.inbox.append(unread);
   const nav = h('nav', { class: 'nav', 'aria-label': t('nav.label') },
     h('div', { class: 'nav-pages' }, Object.values(links)),
     h('div', { class: 'nav-tools' }, sound,
@@ -85,7 +89,7 @@ function build() {
   const banner = h('div', { class: 'banner', role: 'status', hidden: true });
   const place = h('div', { class: 'page-place' });
   const element = h('div', { class: 'frame' }, banner, place);
-  frame = { element, nav, links, banner, place, sound };
+  frame = { element, nav, links, banner, place, sound, unread };
   placeNav();
   fill(document.body, h('a', { class: 'skip', href: '#main', onclick: skip }, t('skip')), element);
   drawSound();
@@ -128,6 +132,18 @@ function showPage() {
 function closePage() {
   page?.view.close();
   page = null;
+}
+
+/** What this agent has not read, in the window's title and on the bar; counted twice a second at most. */
+function countSoon() {
+  counting ??= setTimeout(() => {
+    counting = null;
+    if (!frame) return;
+    let unread = 0;
+    for (const conversation of conversations.values()) if (isMine(conversation)) unread += unreadOf(conversation);
+    document.title = unread > 0 ? `(${unread}) ${t('title')}` : t('title');
+    setText(frame.unread, unread > 99 ? '99+' : unread > 0 ? String(unread) : '');
+  }, 500);
 }
 
 // Connection, sound, logout -------------------------------------------------------------------------------------------------
