@@ -1,0 +1,106 @@
+'use strict';
+const assert = require('assert');
+const net = require('net');
+
+const SECONDS = 12;
+const CUSTOMERS = 4;
+
+/** A TCP proxy that cuts connections at random, and lets others fall silent without a word. */
+async function flakyProxy(target) {
+  const pairs = new Set();
+  const counts = { cut: 0, silenced: 0 };
+  const server = net.createServer((client) => {
+    const upstream = net.connect(target.port, target.hostname);
+    const pair = { client, upstream, isSilent: false };
+    pairs.add(pair);
+    client.on('data', (bytes) => pair.isSilent || upstream.write(bytes));
+    upstream.on('data', (bytes) => pair.isSilent || client.write(bytes));
+    for (const socket of [client, upstream]) {
+      socket.on('error', () => {}).on('close', () => {
+        client.destroy();
+        upstream.destroy();
+        pairs.delete(pair);
+      });
+    }
+  });
+  await new Promise((resolve) => { server.listen(0, '127.0.0.1', resolve); });
+  const cut = (pair) => pair.client.destroy();
+  const timer = setInterval(() => {
+    for (const pair of pairs) {
+      const chance = Math.random();
+      if (chance < 0.03) { cut(pair); counts.cut += 1; } else if (chance < 0.04) { pair.isSilent = true; counts.silenced += 1; }
+    }
+  }, 100);
+  const calm = () => clearInterval(timer);
+  return { port: server.address().port, counts, calm, close: () => { calm(); server.close(); pairs.forEach(cut); } };
+}
+
+/** In the page: customers and an agent write for a while, and go on until their outboxes are empty. */
+async function write({ url, customers, agentToken, seconds }) {
+  const { ChatClient } = await import('/web/chat-client.js');
+  const join = (token) => {
+    const client = new ChatClient({ url, token: async () => token });
+    const told = []; // [conversationId, seq, id, content] of each `message`
+    client.addEventListener('message', ({ detail: { conversationId, seq, id, content } }) => {
+      client.conversationId = conversationId;
+      told.push([conversationId, seq, id, content]);
+    });
+    client.start();
+    return { client, told, said: [] };
+  };
+  const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
+  const agent = join(agentToken);
+  const all = customers.map(join);
+  const answers = all.map(() => []);
+  for (const end = Date.now() + 1000 * seconds; Date.now() < end; await pause(20)) {
+    const number = Math.floor(Math.random() * all.length);
+    const { client, said } = all[number];
+    said.push(`question ${said.length}`);
+    client.send({ content: said.at(-1), conversationId: Math.random() < 0.5 ? client.conversationId : undefined });
+    if (client.conversationId && Math.random() < 0.2) {
+      answers[number].push(`answer ${answers[number].length}`);
+      agent.client.send({ content: answers[number].at(-1), conversationId: client.conversationId });
+    }
+  }
+  while ([agent, ...all].some(({ client }) => client.items.length)) {
+    for (const { client } of [agent, ...all]) client.check();
+    await pause(200);
+  }
+  const toldTo = ({ told }, conversationId) => told.filter(([conversation]) => conversation === conversationId);
+  const count = () => [agent, ...all].reduce((sum, { told }) => sum + told.length, 0);
+  for (let before = -1; before !== count(); await pause(3000)) before = count(); // what is still on its way to readers
+  return all.map((customer, number) => {
+    const { conversationId } = customer.client;
+    return { conversationId, said: customer.said, answers: answers[number], toldCustomer: toldTo(customer, conversationId), toldAgent: toldTo(agent, conversationId) };
+  });
+}
+
+exports.name = 'Clients whose connections are cut and fall silent at random lose nothing and are told nothing twice';
+exports.run = async ({ system, open }) => {
+  const ann = await system.agent('Ann Lee');
+  const customers = await Promise.all(Array.from({ length: CUSTOMERS }, () => system.customer(`Cut ${ann.id.slice(0, 6)}`)));
+  const proxy = await flakyProxy(new URL(system.base));
+  try {
+    const page = await open('/');
+    page.expectProblem(/WebSocket/);
+    setTimeout(proxy.calm, 1000 * SECONDS);
+    const conversations = await page.call(write, {
+      url: `ws://127.0.0.1:${proxy.port}/ws/chat`, customers: customers.map(({ token }) => token), agentToken: ann.token, seconds: SECONDS,
+    });
+    assert(proxy.counts.cut > 5 && proxy.counts.silenced > 1, `${JSON.stringify(proxy.counts)} is not much`);
+    for (const { conversationId, said, answers, toldCustomer, toldAgent } of conversations) {
+      const stored = [];
+      for (let more = true; more;) {
+        const page = await system.rest('GET', `/conversations/${conversationId}/messages?after=${stored.length}&limit=200`, { token: ann.token });
+        stored.push(...page.messages);
+        more = page.hasMore;
+      }
+      const of = (type) => stored.filter(({ senderType }) => senderType === type).map(({ content }) => content);
+      assert.deepEqual([of('customer'), of('agent')], [said, answers]);
+      const expected = stored.map(({ seq, id, content }) => [conversationId, seq, id, content]);
+      for (const told of [toldCustomer, toldAgent]) assert.deepEqual(told.sort((a, b) => a[1] - b[1]), expected);
+    }
+  } finally {
+    proxy.close();
+  }
+};
