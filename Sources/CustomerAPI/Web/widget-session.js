@@ -25,7 +25,7 @@ export class Session extends EventTarget {
   #storage;
   #messages = new Map(); // seq → message, of `conversation`
   #pending = new Map(); // clientMessageId → item of the outbox, until its message is here
-  #names = new Map(); // agent's id → name
+  #names; // {agent's id: name}, also of those who answered earlier
   #upTo = 0; // messages up to this seq are counted in `welcome.unread`
   #readUpTo = 0;
 
@@ -33,6 +33,7 @@ export class Session extends EventTarget {
     super();
     this.#options = options;
     this.#storage = new Storage(options.prefix);
+    this.#names = this.#storage.get('names') ?? {};
     const url = new URL('ws/chat', options.base);
     url.protocol = url.protocol.replace('http', 'ws');
     this.client = new ChatClient({
@@ -173,7 +174,7 @@ export class Session extends EventTarget {
 
   /** The name of an agent, if it is known. */
   nameOf({ senderId, senderName }) {
-    return senderName ?? this.#names.get(senderId) ?? null;
+    return senderName ?? this.#names[senderId] ?? null;
   }
 
   // MARK: What the server says
@@ -205,7 +206,7 @@ export class Session extends EventTarget {
       if (id === this.conversation?.assigneeId) this.conversation.assigneeOnline = online;
     });
     on('assignment', ({ conversationId, state, assigneeId, assigneeName, fence }) => {
-      if (assigneeName) this.#names.set(assigneeId, assigneeName);
+      this.#learn(assigneeId, assigneeName);
       const shown = this.conversation;
       if (conversationId !== shown?.conversationId || fence < (shown.fence ?? 0)) return;
       // Who takes a conversation is there.
@@ -215,7 +216,7 @@ export class Session extends EventTarget {
   }
 
   #welcome({ conversations }) {
-    for (const { assigneeId, assigneeName } of conversations) if (assigneeName) this.#names.set(assigneeId, assigneeName);
+    for (const { assigneeId, assigneeName } of conversations) this.#learn(assigneeId, assigneeName);
     // The newest is last, but the one written in last may be another.
     const kept = this.#storage.get('conversation');
     const told = conversations.find((c) => c.conversationId === kept) ?? conversations.at(-1);
@@ -224,6 +225,12 @@ export class Session extends EventTarget {
     else Object.assign(this.conversation, { assigneeId: undefined, assigneeName: undefined, assigneeOnline: undefined }, told);
     this.#upTo = told.seq;
     this.unread = told.unread;
+  }
+
+  #learn(id, name) {
+    if (!name || this.#names[id] === name) return;
+    this.#names = Object.fromEntries([...Object.entries(this.#names), [id, name]].slice(-KEPT));
+    this.#storage.set('names', this.#names);
   }
 
   #show(conversation) {

@@ -3,7 +3,7 @@ const assert = require('assert');
 const net = require('net');
 
 const SECONDS = 12;
-const CUSTOMERS = 4;
+const CUSTOMERS = 3; // each in two tabs, which share a cursor: what one has acknowledged the other has to ask for
 
 /** A TCP proxy that cuts connections at random, and lets others fall silent without a word. */
 async function flakyProxy(target) {
@@ -35,7 +35,7 @@ async function flakyProxy(target) {
   return { port: server.address().port, counts, calm, close: () => { calm(); server.close(); pairs.forEach(cut); } };
 }
 
-/** In the page: customers and an agent write for a while, and go on until their outboxes are empty. */
+/** In the page: customers' tabs and an agent write for a while, and go on until their outboxes are empty. */
 async function write({ url, customers, agentToken, seconds }) {
   const { ChatClient } = await import('/web/chat-client.js');
   const join = (token) => {
@@ -50,29 +50,25 @@ async function write({ url, customers, agentToken, seconds }) {
   };
   const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
   const agent = join(agentToken);
-  const all = customers.map(join);
-  const answers = all.map(() => []);
+  const tabs = customers.flatMap((token) => [join(token), join(token)]);
   for (const end = Date.now() + 1000 * seconds; Date.now() < end; await pause(20)) {
-    const number = Math.floor(Math.random() * all.length);
-    const { client, said } = all[number];
-    said.push(`question ${said.length}`);
-    client.send({ content: said.at(-1), conversationId: Math.random() < 0.5 ? client.conversationId : undefined });
-    if (client.conversationId && Math.random() < 0.2) {
-      answers[number].push(`answer ${answers[number].length}`);
-      agent.client.send({ content: answers[number].at(-1), conversationId: client.conversationId });
+    const number = Math.floor(Math.random() * tabs.length);
+    const { client, said } = tabs[number];
+    const { conversationId } = client;
+    said.push(`tab ${number}, question ${said.length}`);
+    client.send({ content: said.at(-1), conversationId: Math.random() < 0.5 ? conversationId : undefined });
+    if (conversationId && Math.random() < 0.2) {
+      agent.said.push(`answer ${agent.said.length} to ${conversationId}`);
+      agent.client.send({ content: agent.said.at(-1), conversationId });
     }
   }
-  while ([agent, ...all].some(({ client }) => client.items.length)) {
-    for (const { client } of [agent, ...all]) client.check();
+  while ([agent, ...tabs].some(({ client }) => client.items.length)) {
+    for (const { client } of [agent, ...tabs]) client.check();
     await pause(200);
   }
-  const toldTo = ({ told }, conversationId) => told.filter(([conversation]) => conversation === conversationId);
-  const count = () => [agent, ...all].reduce((sum, { told }) => sum + told.length, 0);
+  const count = () => [agent, ...tabs].reduce((sum, { told }) => sum + told.length, 0);
   for (let before = -1; before !== count(); await pause(3000)) before = count(); // what is still on its way to readers
-  return all.map((customer, number) => {
-    const { conversationId } = customer.client;
-    return { conversationId, said: customer.said, answers: answers[number], toldCustomer: toldTo(customer, conversationId), toldAgent: toldTo(agent, conversationId) };
-  });
+  return [agent, ...tabs].map(({ client, told, said }) => ({ conversationId: client.conversationId, told, said }));
 }
 
 exports.name = 'Clients whose connections are cut and fall silent at random lose nothing and are told nothing twice';
@@ -84,21 +80,24 @@ exports.run = async ({ system, open }) => {
     const page = await open('/');
     page.expectProblem(/WebSocket/);
     setTimeout(proxy.calm, 1000 * SECONDS);
-    const conversations = await page.call(write, {
+    const [agent, ...tabs] = await page.call(write, {
       url: `ws://127.0.0.1:${proxy.port}/ws/chat`, customers: customers.map(({ token }) => token), agentToken: ann.token, seconds: SECONDS,
     });
     assert(proxy.counts.cut > 5 && proxy.counts.silenced > 1, `${JSON.stringify(proxy.counts)} is not much`);
-    for (const { conversationId, said, answers, toldCustomer, toldAgent } of conversations) {
+    for (const { conversationId, said, told } of tabs) {
       const stored = [];
       for (let more = true; more;) {
         const page = await system.rest('GET', `/conversations/${conversationId}/messages?after=${stored.length}&limit=200`, { token: ann.token });
         stored.push(...page.messages);
         more = page.hasMore;
       }
-      const of = (type) => stored.filter(({ senderType }) => senderType === type).map(({ content }) => content);
-      assert.deepEqual([of('customer'), of('agent')], [said, answers]);
+      const texts = stored.map(({ content }) => content);
+      const tab = /^tab \d+,/.exec(said[0])[0];
+      assert.deepEqual(texts.filter((text) => text.startsWith(tab)), said);
+      assert.deepEqual(texts.filter((text) => text.startsWith('answer')), agent.said.filter((text) => text.endsWith(conversationId)));
       const expected = stored.map(({ seq, id, content }) => [conversationId, seq, id, content]);
-      for (const told of [toldCustomer, toldAgent]) assert.deepEqual(told.sort((a, b) => a[1] - b[1]), expected);
+      const toldAgent = agent.told.filter(([conversation]) => conversation === conversationId);
+      for (const list of [told, toldAgent]) assert.deepEqual(list.sort((a, b) => a[1] - b[1]), expected);
     }
   } finally {
     proxy.close();
