@@ -36,13 +36,18 @@ export class Composer {
         this.attach,
         iconButton('bolt', t('canned.title'), { onclick: () => { this.text.focus(); this.canned.openAll(); } }),
         this.keys, this.send, this.files));
-    this.element = h('div', {
-      class: 'composer',
-      ondragover: (event) => { event.preventDefault(); this.box.classList.add('dropping'); },
-      ondragleave: () => this.box.classList.remove('dropping'),
-      ondrop: (event) => this.drop(event),
-    }, this.typing, this.canned.element, this.box);
+    this.element = h('div', { class: 'composer' }, this.typing, this.canned.element, this.box);
     this.showKeys();
+  }
+
+  /** Lets files be dropped anywhere on this element, which has the composer in it. */
+  takeDrops(element) {
+    element.addEventListener('dragover', (event) => {
+      event.preventDefault(); // else the browser would open the file in place of the console
+      this.box.classList.toggle('dropping', this.may.reply && !this.isNote);
+    });
+    element.addEventListener('dragleave', () => this.box.classList.remove('dropping'));
+    element.addEventListener('drop', (event) => this.drop(event));
   }
 
   // Which conversation ------------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ export class ThreadPane {
     this.announcement = h('div', { class: 'heard-only', 'aria-live': 'polite' });
     this.content = h('div', { class: 'thread-content', hidden: true },
       this.head, h('div', { class: 'thread-frame' }, this.space, this.down), this.composer.element, this.announcement);
+    this.composer.takeDrops(this.content);
     this.empty = h('div', { class: 'empty-pane' }, icon('inbox'), h('p', {}, t('thread.none')), h('p', { class: 'hint' }, t('thread.noneHint')));
     this.element = h('section', { class: 'pane thread-pane', 'aria-label': t('thread.label') }, this.content, this.empty);
     // New content or a smaller window keeps the end in view if it was.
