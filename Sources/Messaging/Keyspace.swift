@@ -33,7 +33,7 @@
 /// | `{p}:leases` | hash | mailbox → when its gateway counts as dead (ms), renewed every second | 5 s past its gateway's death |
 /// | `{p}:to:MAILBOX` | pub/sub | what is for the connections of one event loop of one gateway | – |
 ///
-/// Agents are few and live in one partition, ``Partition/ofAgents``:
+/// Agents are few and live in one partition, ``Partition/ofAgents``, with what there is once for the whole system:
 ///
 /// | key | type | holds | lifetime |
 /// | --- | --- | --- | --- |
