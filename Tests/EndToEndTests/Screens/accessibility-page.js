@@ -11,7 +11,11 @@ const INTERACTIVE = 'a[href], button, input, select, textarea, summary, label, o
   + '[role="radio"], [role="row"], [role="gridcell"]';
 const LABELLED = 'input:not([type="hidden"], [type="submit"], [type="button"], [type="reset"], [type="image"]), select, textarea';
 
+const WRITTEN = 'input:not([type="checkbox"], [type="radio"], [type="range"], [type="file"], [type="color"]), textarea';
+
 function inspectPage() {
+  focused()?.blur(); // the looks of what has the focus are checked in the walk
+
   const found = [];
   const report = (rule, element, detail = '') => found.push(`${rule}: ${element ? describe(element) : 'the page'}${detail && ` ${detail}`}`);
   const elements = [...everyElement()];
@@ -20,7 +24,10 @@ function inspectPage() {
   for (const element of elements) checkMarkup(report, element);
   for (const element of visible) checkControl(report, element);
   checkHeadings(report, visible);
-  for (const element of visible) checkContrast(report, element);
+  for (const element of visible) {
+    checkContrast(report, element);
+    checkEdge(report, element);
+  }
   return found;
 }
 
@@ -146,7 +153,7 @@ function checkContrast(report, element) {
   const style = getComputedStyle(element);
   const ownText = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE).map((node) => node.nodeValue).join('').trim();
   const texts = ownText ? [[ownText, style.color]] : [];
-  if (element.matches('input:not([type="checkbox"], [type="radio"], [type="range"], [type="file"], [type="color"]), textarea')) {
+  if (element.matches(WRITTEN)) {
     if (element.value) texts.push([element.value, style.color]);
     else if (element.placeholder) texts.push([element.placeholder, getComputedStyle(element, '::placeholder').color]);
   }
@@ -164,6 +171,21 @@ function checkContrast(report, element) {
     const worst = Math.min(...behind.map((background) => ratio(over([red, green, blue, alpha * opacity(element)], background), background)));
     if (worst < wanted) report('low contrast', element, `${worst.toFixed(2)} instead of ${wanted} for "${text.slice(0, 30)}" (${colour})`);
   }
+}
+
+// WCAG 2.2, 1.4.11: one sees where to write, by an edge (which may be that of a box around it) unless by words in the field.
+function checkEdge(report, element) {
+  if (!element.matches(WRITTEN) || element.matches(':disabled') || element.value || element.placeholder) return;
+  let best = 1;
+  for (let at = element, depth = 0; at && depth < 4; at = parentOnScreen(at), depth += 1) {
+    const outside = parentOnScreen(at) && backgrounds(parentOnScreen(at))?.[0];
+    if (!outside) break;
+    const style = getComputedStyle(at);
+    const edges = [over(parseColour(style.backgroundColor), outside)];
+    if (style.borderBottomStyle !== 'none' && parseFloat(style.borderBottomWidth) > 0) edges.push(over(parseColour(style.borderBottomColor), outside));
+    best = Math.max(best, ...edges.map((edge) => ratio(edge, outside)));
+  }
+  if (best < 3) report('field without a visible edge', element, `${best.toFixed(2)} instead of 3`);
 }
 
 // --- focus -------------------------------------------------------------------------------------------------------------------

@@ -3,9 +3,9 @@
 //   const found = await inspect(page);      // sentences `RULE: ELEMENT DETAIL`, none if all is well
 //
 // Rules, after WCAG 2.2 AA: language and title; a live region; controls, dialogs and pictures with names; labels; valid roles and
-// references; heading order; contrast of text (4.5:1, large 3:1) as computed styles have it; targets of 24 pixels; and, by walking
-// through the page with Tab: all is reached, in reading order, and one sees where the focus is. Sees through open shadow roots.
-// The walk takes the focus from where it was, and puts it nowhere.
+// references; heading order; contrast of text (4.5:1, large 3:1) and of the edges of empty fields (3:1), as computed styles
+// have it; targets of 24 pixels; and, by walking through the page with Tab: all is reached, in reading order, and one sees where
+// the focus is. Sees through open shadow roots. The walk takes the focus from where it was, and puts it nowhere.
 'use strict';
 const fs = require('fs');
 const path = require('path');

@@ -12,7 +12,7 @@ exports.run = async ({ system, open, shot }) => {
   const found = [];
   const look = async (page, name) => {
     await shot(page, `console-${name}`);
-    found.push(...(await inspect(page)).map((line) => `${name}: ${line}`), ...(await page.overflow()).map((line) => `${name}: ${line}`));
+    found.push(...(await inspect(page, { focus: !name.startsWith('dark') })).map((line) => `${name}: ${line}`), ...(await page.overflow()).map((line) => `${name}: ${line}`));
   };
 
   const lookAtDialog = async (page, name) => {
