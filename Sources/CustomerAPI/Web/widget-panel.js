@@ -164,7 +164,7 @@ export class Panel {
 
   #drawNotice() {
     const { t } = this.#texts;
-    const { client, problem, isKnown } = this.#session;
+    const { client, isKnown } = this.#session;
     const isTrouble = isKnown && client.state !== 'open';
     if (!isTrouble) this.#troubleSince = 0;
     else this.#troubleSince ||= Date.now();
@@ -173,7 +173,7 @@ export class Panel {
     let text = '';
     let action = null;
     if (client.state === 'ended') {
-      text = client.reason === 'unauthenticated' ? t('refused', { reason: problem?.message ?? t('unavailable') }) : t('ended');
+      text = client.reason === 'unauthenticated' ? t('refused') : t('ended');
       action = [t('again'), () => this.#session.start()];
     } else if (isTrouble && isOffline) {
       text = t('offline');

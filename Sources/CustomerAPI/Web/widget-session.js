@@ -14,7 +14,6 @@ const KEPT = 150; // messages, when there are more than twice as many
 
 export class Session extends EventTarget {
   client;
-  problem = null; // why there is no token: {code, message}
   conversation = null; // {conversationId, state, assigneeId, assigneeName, assigneeOnline, delivered, read, fence}
   hasOlder = false;
   olderFailed = false;
@@ -67,7 +66,6 @@ export class Session extends EventTarget {
   }
 
   start() {
-    this.problem = null;
     this.client.start();
     this.#changed();
   }
@@ -96,7 +94,7 @@ export class Session extends EventTarget {
       return data.token;
     }
     if (answer.status >= 500 || answer.status === 429 || answer.status === 408) throw new Error(error?.code);
-    this.problem = error;
+    console.error('customer-chat:', error?.message ?? answer.status); // for the site's developers, as it may be a setting
     if (error?.field === 'name') this.#storage.set('visitor', { id, name: '' }); // asks again
     return null;
   }
