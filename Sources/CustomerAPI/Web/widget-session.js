@@ -1,8 +1,8 @@
 // Who the customer is on this site, the connection, and the one conversation that the panel shows.
 //
-// A visitor gets an identity nobody can guess, kept on this device: whoever names it gets a token (access guide). The
-// conversation shown is the one written in last. Fires `change` whenever anything below may be different, and `heard`
-// with a message that somebody else has just written.
+// A visitor gets an identity nobody can guess, kept on this device, or that of the site (data-visitor): whoever names it
+// gets a token (access guide). The conversation shown is the one written in last. Fires `change` whenever anything below
+// may be different, and `heard` with a message that somebody else has just written.
 
 import { ChatClient } from './chat-client.js';
 import { localOutbox } from './chat-outbox.js';
@@ -61,7 +61,7 @@ export class Session extends EventTarget {
 
   /** First use: from now on this device has a customer of this name. */
   begin(name) {
-    this.#storage.set('visitor', { id: `web_${uuid()}`, ...this.#visitor, name });
+    this.#storage.set('visitor', { id: this.#options.visitor || `web_${uuid()}`, ...this.#visitor, name });
     this.start();
   }
 

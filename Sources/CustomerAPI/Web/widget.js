@@ -6,6 +6,8 @@
 //   data-title     the heading of the panel
 //   data-greeting  what an empty conversation says
 //   data-name      the customer's name; without it the panel asks
+//   data-visitor   a long random text that only this customer's account has: the same conversation on all their devices.
+//                  Whoever knows it is that customer. Without it each device has an identity of its own
 //   data-lang      `en` or `zh`; else the page's <html lang>, else the browser's
 //   data-theme     `light` or `dark`; else as the device
 //   data-color     the accent, `#rrggbb`
@@ -26,6 +28,7 @@
   const language = (options.lang || document.documentElement.lang || navigator.language || 'en').toLowerCase();
   options.lang = language.startsWith('zh') ? 'zh' : 'en';
   options.prefix = `customer-chat ${base.host}${base.pathname} ${options.channel}`;
+  if (options.visitor) options.prefix += ` ${options.visitor}`; // people may share a device
   const text = options.lang === 'zh'
     ? { open: '打开聊天', close: '关闭聊天', unread: (n) => `，${n} 条未读消息`, failed: '聊天加载失败，请再试一次' }
     : { open: 'Open chat', close: 'Close chat', unread: (n) => `, ${n} unread`, failed: 'The chat did not load. Try again' };

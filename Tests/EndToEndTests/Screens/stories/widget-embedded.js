@@ -20,7 +20,7 @@ exports.run = async ({ system, open, shot }) => {
     response.writeHead(200, { 'Content-Type': isPage ? 'text/html; charset=utf-8' : 'text/css', 'Content-Security-Policy': policy });
     response.end(isPage ? `<!doctype html><html lang="zh-Hant"><head><title>Shop</title><link rel="icon" href="data:,">
       <link rel="stylesheet" href="site.css"></head><body><p>the shop</p><script src="${origin}/widget.js" data-title="Shop help"
-      data-name="李娜" data-lang="en" data-color="#8a1c1c" data-side="left" data-greeting="Ask the shop" defer></script></body></html>` : styles);
+      data-name="李娜" data-lang="en" data-color="#8a1c1c" data-side="left" data-visitor="account-${ann.id}" data-greeting="Ask the shop" defer></script></body></html>` : styles);
   });
   await new Promise((resolve) => { site.listen(0, '127.0.0.1', resolve); });
   try {
@@ -48,6 +48,10 @@ exports.run = async ({ system, open, shot }) => {
       launcher: 'rgb(138, 28, 28)', text: 'rgb(255, 255, 255)', size: '15px', margin: '0px', site: 'rgb(0, 255, 0)', left: 20, width: 384,
     });
     await shot(page, 'widget-embedded');
+    // The site knows who it is: another device of theirs goes on with the same conversation.
+    const other = await open(`http://127.0.0.1:${site.address().port}/`);
+    await other.click(['button', 'Open chat']);
+    await other.read('welcome');
     assert.deepEqual(await page.call(() => Object.keys(window).filter((name) => /chat/i.test(name))), ['CustomerChat']);
     await page.call(() => CustomerChat.close());
     await page.gone('.panel');
