@@ -59,18 +59,21 @@ struct ConversationListing {
             let total = try await all.count()
             return (offset < total ? try await all.rows(from: offset, count: count).map(\.id) : [], total)
         }
-        var found = try await matches(of: filter, by: order)
+        var (found, total) = try await matches(of: filter, by: order, needed: offset + count)
         switch order {
         case .newest: found.sort(by: >)
         case .waiting: found.sort(by: <)
         }
-        return (found.dropFirst(offset).prefix(count).map(\.id), found.count)
+        return (found.dropFirst(offset).prefix(count).map(\.id), total)
     }
 
+    /// - Parameter needed: how many of them, in this order, are wanted at most.
+    /// - Returns: These and maybe more, in no order, and how many match.
     private func matches(
         of filter: ConversationFilter,
-        by order: ConversationOrder
-    ) async throws(MessagingError) -> [RankedID] {
+        by order: ConversationOrder,
+        needed: Int
+    ) async throws(MessagingError) -> (rows: [RankedID], total: Int) {
         let partitions = filter.customer.map { [$0.partition] } ?? Partition.all
         let set =
             if let customer = filter.customer {
@@ -82,17 +85,22 @@ struct ConversationListing {
             } else {
                 "conversations"
             }
+        // Only the index of all has the order of the last messages.
+        let most = set == "conversations" ? needed : Self.scanned
         var found: [RankedID] = []
+        var total = 0
         var unfinished = partitions
         var rank = 0
         while !unfinished.isEmpty {
-            let replies = try await redis.answers(to: unfinished.map { scan(set, of: $0, from: rank, for: filter) })
+            let replies = try await redis.answers(
+                to: unfinished.map { scan(set, of: $0, from: rank, for: filter, most) }
+            )
             var more: [Partition] = []
             for (partition, reply) in zip(unfinished, replies) {
-                guard let words = reply.array, let looked = words.first?.int else {
-                    throw .unexpectedReply(to: Scripts.listConversations.name)
-                }
-                for index in stride(from: 1, to: words.count - 2, by: 3) {
+                guard let words = reply.array, words.count >= 2, let looked = words[0].int, let matching = words[1].int
+                else { throw .unexpectedReply(to: Scripts.listConversations.name) }
+                total += matching
+                for index in stride(from: 2, to: words.count - 2, by: 3) {
                     let score = order == .waiting ? words[index + 2] : words[index + 1]
                     guard let id = words[index].string.flatMap({ UniqueID($0) }), let score = score.int else {
                         throw .unexpectedReply(to: Scripts.listConversations.name)
@@ -104,14 +112,15 @@ struct ConversationListing {
             unfinished = more
             rank += Self.scanned
         }
-        return found
+        return (found, total)
     }
 
     private func scan(
         _ set: String,
         of partition: Partition,
         from rank: Int,
-        for filter: ConversationFilter
+        for filter: ConversationFilter,
+        _ most: Int
     ) -> RedisCommand {
         var command = RedisCommand(evaluating: Scripts.listConversations, keys: [Keyspace.prefix(partition)])
         command.append(set)
@@ -123,6 +132,7 @@ struct ConversationListing {
         command.append(filter.assignee?.description ?? "")
         command.append(filter.channel?.rawValue ?? "")
         command.append(filter.text?.foldedForSearch ?? "")
+        command.append(most)
         return command
     }
 }

@@ -3,11 +3,12 @@
 -- KEYS[1]  prefix of the partition
 -- ARGV     name of the sorted set after the prefix, rank to begin at, how many to look at,
 --          states (comma list, each between commas, or ''), assignee or '', channel or '',
---          a folded text or '': in the customer's name, or how the conversation's or the customer's id begins
--- Reply    {how many were looked at, id, last message's ms, score in ms, id, ms, score …}
+--          a folded text or '': in the customer's name, or how the conversation's or the customer's id begins,
+--          how many rows to answer at most
+-- Reply    {how many were looked at, how many match, id, last message's ms, score in ms, id, ms, score …}
 local prefix = KEYS[1]
 local set, from, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
-local states, assignee, channel, text = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local states, assignee, channel, text, most = ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 local function matches_text(id, customer)
     if string.find(id, text, 1, true) == 1 or string.find(customer, text, 1, true) == 1 then
@@ -18,7 +19,7 @@ local function matches_text(id, customer)
 end
 
 local rows = redis.call('ZREVRANGE', prefix .. set, from, from + count - 1, 'WITHSCORES')
-local reply = {#rows / 2}
+local reply = {#rows / 2, 0}
 for i = 1, #rows, 2 do
     local id = rows[i]
     local fields = redis.call('HMGET', prefix .. 'conversation:' .. id, 'state', 'assignee', 'channel', 'lastMessageAt',
@@ -26,9 +27,12 @@ for i = 1, #rows, 2 do
     if fields[1] and (states == '' or string.find(states, ',' .. fields[1] .. ',', 1, true))
         and (assignee == '' or fields[2] == assignee) and (channel == '' or fields[3] == channel)
         and (text == '' or matches_text(id, fields[5])) then
-        reply[#reply + 1] = id
-        reply[#reply + 1] = tonumber(fields[4] or 0)
-        reply[#reply + 1] = tonumber(rows[i + 1])
+        reply[2] = reply[2] + 1
+        if reply[2] <= most then
+            reply[#reply + 1] = id
+            reply[#reply + 1] = tonumber(fields[4] or 0)
+            reply[#reply + 1] = tonumber(rows[i + 1])
+        end
     end
 end
 return reply
