@@ -46,13 +46,19 @@ async function once(method, path, body, headers, signal, whole) {
     answer = await response.json();
   } catch (error) {
     if (error.name === 'AbortError') throw error;
-    throw new APIProblem(response?.status ?? 0, { code: response ? 'internal_error' : 'offline', message: String(error) }, null);
+    throw new APIProblem(
+      response?.status ?? 0, { code: response ? 'internal_error' : 'offline', message: String(error) }, null,
+    );
   }
-  if (response.ok && answer.success) return whole ? { data: answer.data, etag: response.headers.get('ETag') } : answer.data;
+  if (response.ok && answer.success) return whole ? {
+    data: answer.data, etag: response.headers.get('ETag'),
+  } : answer.data;
   // The token that this very request bore has ended; a later login's must not be ended by an old answer.
   if (response.status === 401 && token && token === session.token) endSession('session.expired');
   const retryAfter = Number(response.headers.get('Retry-After')) || null;
-  throw new APIProblem(response.status, answer.error ?? { code: 'internal_error', message: response.statusText }, retryAfter);
+  throw new APIProblem(
+    response.status, answer.error ?? { code: 'internal_error', message: response.statusText }, retryAfter,
+  );
 }
 
 function queryText(query) {

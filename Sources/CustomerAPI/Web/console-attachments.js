@@ -57,10 +57,15 @@ export function attachmentView(attachment) {
 
 /** In a box of fixed size, so that nothing moves when it arrives. */
 function picture(attachment) {
-  const button = h('button', { type: 'button', class: 'picture', 'aria-label': t('attachment.show', { name: attachment.name }), title: attachment.name });
+  const button = h('button', {
+    type: 'button', class: 'picture', 'aria-label': t('attachment.show', { name: attachment.name }),
+    title: attachment.name,
+  });
   button.load = async () => {
     try {
-      button.replaceChildren(h('img', { src: await pictureAddress(attachment.id), alt: attachment.name, draggable: 'false' }));
+      button.replaceChildren(
+        h('img', { src: await pictureAddress(attachment.id), alt: attachment.name, draggable: 'false' }),
+      );
       button.onclick = () => showLarge(attachment);
     } catch (problem) {
       if (problem instanceof TypeError) return button.replaceWith(file(attachment));
@@ -73,7 +78,10 @@ function picture(attachment) {
 }
 
 function file(attachment) {
-  return h('button', { type: 'button', class: 'file', onclick: () => download(attachment), 'aria-label': t('attachment.download', { name: attachment.name }) },
+  return h('button', {
+    type: 'button', class: 'file', onclick: () => download(attachment),
+    'aria-label': t('attachment.download', { name: attachment.name }),
+  },
     icon('file'),
     h('span', { class: 'file-name' }, attachment.name),
     h('span', { class: 'file-size' }, Number.isFinite(attachment.size) ? byteSize(attachment.size) : ''),
@@ -95,7 +103,9 @@ async function showLarge(attachment) {
     h('img', { src: await pictureAddress(attachment.id), alt: attachment.name }),
     h('div', { class: 'large-picture-bar' },
       h('span', {}, attachment.name),
-      iconButton('download', t('attachment.download', { name: attachment.name }), { onclick: () => download(attachment) }),
+      iconButton(
+        'download', t('attachment.download', { name: attachment.name }), { onclick: () => download(attachment) },
+      ),
       iconButton('close', t('close'), { onclick: () => dialog.close(), autofocus: true })));
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
   dialog.addEventListener('close', () => dialog.remove());

@@ -39,17 +39,22 @@ export class CannedPopup {
     this.element = h('div', { class: 'canned-popup', hidden: true });
     this.list = h('ul', { role: 'listbox', id: 'canned-list', 'aria-label': t('canned.title') });
     this.element.append(this.list, h('div', { class: 'canned-foot' }, h('span', { class: 'hint' }, t('canned.keys')),
-      h('button', { type: 'button', class: 'link', onclick: () => { this.close(); manageCanned(); } }, t('canned.manage'))));
+      h('button', {
+        type: 'button', class: 'link', onclick: () => { this.close(); manageCanned(); },
+      }, t('canned.manage'))));
     // A press would take the focus from the text before the click chooses.
     this.element.addEventListener('pointerdown', (event) => event.preventDefault());
     text.addEventListener('blur', () => this.close());
   }
 
-  /** The part of the text that the answer replaces: the `/word` before the cursor, or nothing where it was opened by the button. */
+  /** The part of the text that the answer replaces: the `/word` before the cursor,
+  or nothing where it was opened by the button. */
   range() {
     const end = this.text.selectionStart;
     const word = /(?:^|\s)(\/[^\s/]*)$/.exec(this.text.value.slice(0, end));
-    return word ? { start: end - word[1].length, end, word: word[1].slice(1) } : { start: end, end: this.text.selectionEnd, word: null };
+    return word ? {
+      start: end - word[1].length, end, word: word[1].slice(1),
+    } : { start: end, end: this.text.selectionEnd, word: null };
   }
 
   follow() {
@@ -84,8 +89,10 @@ export class CannedPopup {
       return;
     }
     fill(this.list, this.found.map((answer, index) => h('li', {
-      role: 'option', id: `canned-${index}`, class: 'canned-option', 'aria-selected': String(index === this.at), onclick: () => this.choose(index),
-    }, h('span', { class: 'canned-shortcut' }, `/${answer.shortcut}`), h('span', { class: 'canned-text' }, answer.content.slice(0, 200)))));
+      role: 'option', id: `canned-${index}`, class: 'canned-option', 'aria-selected': String(index === this.at),
+      onclick: () => this.choose(index),
+    }, h('span', { class: 'canned-shortcut' }, `/${answer.shortcut}`), h('span', { class: 'canned-text' },
+    answer.content.slice(0, 200)))));
     this.text.setAttribute('aria-activedescendant', `canned-${this.at}`);
     this.list.children[this.at].scrollIntoView({ block: 'nearest' });
   }
@@ -120,24 +127,45 @@ export class CannedPopup {
 /** The dialog in which they are added, changed and deleted. */
 export async function manageCanned() {
   await readCanned();
-  const filter = h('input', { type: 'search', placeholder: t('canned.search'), 'aria-label': t('canned.search'), oninput: () => draw() });
+  const filter = h('input', {
+    type: 'search', placeholder: t('canned.search'), 'aria-label': t('canned.search'), oninput: () => draw(),
+  });
   const list = h('ul', { class: 'canned-manage' });
   const draw = () => {
     const found = matching(filter.value.trim());
-    if (found.length === 0) return fill(list, h('li', { class: 'hint' }, t(answers.length === 0 ? 'canned.none' : 'canned.noneFound')));
+    if (found.length === 0) return fill(
+      list, h('li', { class: 'hint' }, t(answers.length === 0 ? 'canned.none' : 'canned.noneFound')),
+    );
     fill(list, found.map((answer) => h('li', {},
-      h('div', { class: 'canned-entry' }, h('span', { class: 'canned-shortcut' }, `/${answer.shortcut}`), h('span', { class: 'canned-text' }, answer.content)),
-      iconButton('edit', t('canned.edit', { name: answer.shortcut }), { onclick: async () => { if (await edit(answer)) draw(); } }),
-      iconButton('trash', t('canned.delete', { name: answer.shortcut }), { onclick: async () => { if (await remove(answer)) draw(); } }))));
+      h('div', { class: 'canned-entry' },
+        h('span', { class: 'canned-shortcut' }, `/${answer.shortcut}`),
+        h('span', { class: 'canned-text' }, answer.content),
+      ),
+      iconButton(
+        'edit', t('canned.edit', { name: answer.shortcut }), { onclick: async () => { if (await edit(answer)) draw(); } },
+      ),
+      iconButton(
+        'trash', t('canned.delete', { name: answer.shortcut }),
+        { onclick: async () => { if (await remove(answer)) draw(); } },
+      ))));
   };
-  const add = h('button', { type: 'button', class: 'primary', onclick: async () => { if (await edit(null)) draw(); } }, t('canned.add'));
+  const add = h('button', {
+    type: 'button', class: 'primary', onclick: async () => { if (await edit(null)) draw(); },
+  }, t('canned.add'));
   draw();
-  await showDialog({ title: t('canned.title'), wide: true, body: [h('div', { class: 'dialog-search' }, filter, add), list] });
+  await showDialog(
+    { title: t('canned.title'), wide: true, body: [h('div', { class: 'dialog-search' }, filter, add), list] },
+  );
 }
 
 function edit(answer) {
-  const shortcut = h('input', { name: 'shortcut', value: answer?.shortcut ?? '', maxlength: '32', required: true, autocomplete: 'off', spellcheck: 'false' });
-  const content = h('textarea', { name: 'content', rows: '6', maxlength: '4000', required: true, value: answer?.content ?? '' });
+  const shortcut = h('input', {
+    name: 'shortcut', value: answer?.shortcut ?? '', maxlength: '32', required: true, autocomplete: 'off',
+    spellcheck: 'false',
+  });
+  const content = h('textarea', {
+    name: 'content', rows: '6', maxlength: '4000', required: true, value: answer?.content ?? '',
+  });
   return showDialog({
     title: answer ? t('canned.edit', { name: answer.shortcut }) : t('canned.add'),
     body: [field(t('canned.shortcut'), shortcut, t('canned.shortcutHint')), field(t('canned.content'), content)],

@@ -16,8 +16,12 @@ export class Composer {
     this.isNote = false;
     this.may = { reply: true, note: true };
     this.typing = h('div', { class: 'typing-line', 'aria-live': 'polite' });
-    this.reply = h('button', { type: 'button', class: 'mode', 'aria-pressed': 'true', onclick: () => this.setMode(false, true) }, t('composer.reply'));
-    this.note = h('button', { type: 'button', class: 'mode', 'aria-pressed': 'false', onclick: () => this.setMode(true, true) }, icon('note'), t('composer.note'));
+    this.reply = h('button', {
+      type: 'button', class: 'mode', 'aria-pressed': 'true', onclick: () => this.setMode(false, true),
+    }, t('composer.reply'));
+    this.note = h('button', {
+      type: 'button', class: 'mode', 'aria-pressed': 'false', onclick: () => this.setMode(true, true),
+    }, icon('note'), t('composer.note'));
     this.hint = h('span', { class: 'composer-hint' });
     this.text = h('textarea', {
       rows: '1', maxlength: '20000', id: 'composer-text', 'aria-describedby': 'composer-keys',
@@ -25,12 +29,19 @@ export class Composer {
     });
     this.canned = new CannedPopup(this.text, (answer) => this.insert(answer));
     this.uploads = new UploadTray(() => this.showSendable());
-    this.files = h('input', { type: 'file', multiple: true, hidden: true, onchange: () => { this.uploads.add(this.files.files, this.id); this.files.value = ''; } });
-    this.send = h('button', { type: 'button', class: 'primary send', onclick: () => this.submit() }, icon('send'), h('span', {}, t('composer.send')));
+    this.files = h('input', {
+      type: 'file', multiple: true, hidden: true,
+      onchange: () => { this.uploads.add(this.files.files, this.id); this.files.value = ''; },
+    });
+    this.send = h('button', {
+      type: 'button', class: 'primary send', onclick: () => this.submit(),
+    }, icon('send'), h('span', {}, t('composer.send')));
     this.keys = h('span', { class: 'composer-keys', id: 'composer-keys' });
     this.attach = iconButton('clip', t('composer.attach'), { onclick: () => this.files.click() });
     this.box = h('div', { class: 'composer-box' },
-      h('div', { class: 'composer-modes', role: 'group', 'aria-label': t('composer.mode') }, this.reply, this.note, this.hint),
+      h('div', {
+        class: 'composer-modes', role: 'group', 'aria-label': t('composer.mode'),
+      }, this.reply, this.note, this.hint),
       this.text, this.uploads.element,
       h('div', { class: 'composer-bar' },
         this.attach,
@@ -99,7 +110,10 @@ export class Composer {
   }
 
   showHint() {
-    setText(this.hint, this.isNote ? (this.may.reply ? t('composer.noteHint') : this.explanation ?? '') : this.explanation ?? '');
+    setText(
+      this.hint,
+      this.isNote ? (this.may.reply ? t('composer.noteHint') : this.explanation ?? '') : this.explanation ?? '',
+    );
   }
 
   showKeys() {
@@ -192,7 +206,9 @@ export class Composer {
   drop(event) {
     event.preventDefault();
     this.box.classList.remove('dropping');
-    if (this.may.reply && !this.isNote && event.dataTransfer.files.length > 0) this.uploads.add(event.dataTransfer.files, this.id);
+    if (
+      this.may.reply && !this.isNote && event.dataTransfer.files.length > 0
+    ) this.uploads.add(event.dataTransfer.files, this.id);
   }
 
   // Sending -----------------------------------------------------------------------------------------------------------------

@@ -22,7 +22,9 @@ export const isLive = (conversation) => conversation.state === 'waiting' || isMi
 export const unreadOf = (conversation) => (isLive(conversation) ? conversation.unread ?? 0 : 0);
 
 /** The name to show: a server or frame that did not name the customer gives the beginning of the id. */
-export const nameOf = (conversation) => conversation.customerName || (conversation.customerId ?? conversation.id).slice(0, 8);
+export const nameOf = (conversation) => conversation.customerName || (
+  conversation.customerId ?? conversation.id
+).slice(0, 8);
 
 /** Changes a known conversation and tells. */
 export function update(id, fields) {
@@ -48,10 +50,14 @@ export function learn(answer) {
     return conversations.get(answer.id);
   }
   const before = JSON.stringify(known);
-  const { state, assigneeId, assigneeName, fence, lastSeq, lastMessage, lastMessageAt, unread, answered, waitingSince } = answer;
+  const {
+    state, assigneeId, assigneeName, fence, lastSeq, lastMessage, lastMessageAt, unread, answered, waitingSince,
+  } = answer;
   const { customerName, channel, online } = answer;
   const { generation } = known;
-  Object.assign(known, { customerId: answer.customerId, channel, createdAt: answer.createdAt, generation: answer.generation });
+  Object.assign(
+    known, { customerId: answer.customerId, channel, createdAt: answer.createdAt, generation: answer.generation },
+  );
   if (customerName) known.customerName = customerName;
   if (online !== undefined) known.online = online;
   // Where the store was set back, and lost what it had, even lower numbers are news.
@@ -102,7 +108,9 @@ export function noteMessage(message, seen) {
   const attachments = message.metadata?.attachments?.length ?? 0;
   conversation.lastSeq = message.seq;
   conversation.lastMessageAt = message.timestamp;
-  conversation.lastMessage = { senderType: message.senderType, content: message.content, timestamp: message.timestamp, attachments };
+  conversation.lastMessage = {
+    senderType: message.senderType, content: message.content, timestamp: message.timestamp, attachments,
+  };
   if (fromCustomer) {
     if (!conversation.waitingSince || conversation.answered) conversation.waitingSince = message.timestamp;
     if (seen) conversation.readSeq = message.seq;

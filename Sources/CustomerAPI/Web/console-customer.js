@@ -65,7 +65,10 @@ export class CustomerPane {
       this.readRest(id);
     } catch (problem) {
       if (id !== this.customerId || !isFirst) return;
-      fill(this.body, h('p', { class: 'problem-text' }, problemText(problem)), h('button', { type: 'button', onclick: () => this.read() }, t('again')));
+      fill(
+        this.body, h('p', { class: 'problem-text' }, problemText(problem)),
+        h('button', { type: 'button', onclick: () => this.read() }, t('again')),
+      );
     }
   }
 
@@ -96,17 +99,27 @@ export class CustomerPane {
     this.face = h('span', { class: 'customer-face' });
     this.presence = h('span', { class: 'presence' });
     this.since = h('p', { class: 'hint' });
-    this.views = fields.map((spec) => fieldView(spec, () => this.record.customer[spec.name], (value) => this.save({ [spec.name]: value })));
-    const [identities, others] = [true, false].map((wanted) => this.views.filter((_, index) => Boolean(fields[index].isIdentity) === wanted));
+    this.views = fields.map((spec) => fieldView(
+      spec, () => this.record.customer[spec.name], (value) => this.save({ [spec.name]: value }),
+    ));
+    const [identities, others] = [true, false].map((wanted) => this.views.filter(
+      (_, index) => Boolean(fields[index].isIdentity) === wanted,
+    ));
     this.earlierList = h('ul', { class: 'earlier' });
     this.tokenList = h('ul', { class: 'tokens' });
-    this.endAll = h('button', { type: 'button', class: 'quiet danger-text', onclick: () => this.revokeAll() }, t('tokens.endAll'));
+    this.endAll = h('button', {
+      type: 'button', class: 'quiet danger-text', onclick: () => this.revokeAll(),
+    }, t('tokens.endAll'));
     fill(this.body,
       h('div', { class: 'customer-top' }, this.face, h('div', {}, this.title, this.presence)),
       h('div', { class: 'record' }, others),
-      h('details', { class: 'section' }, h('summary', {}, t('customer.identities')), h('div', { class: 'record' }, identities)),
+      h('details', { class: 'section' },
+        h('summary', {}, t('customer.identities')), h('div', { class: 'record' }, identities),
+      ),
       h('details', { class: 'section', open: true }, h('summary', {}, t('customer.conversations')), this.earlierList),
-      h('details', { class: 'section' }, h('summary', {}, t('tokens.title')), h('p', { class: 'hint' }, t('tokens.hint')), this.tokenList, this.endAll),
+      h('details', { class: 'section' },
+        h('summary', {}, t('tokens.title')), h('p', { class: 'hint' }, t('tokens.hint')), this.tokenList, this.endAll,
+      ),
       this.since);
     this.drawHead();
     this.drawEarlier();
@@ -123,7 +136,9 @@ export class CustomerPane {
 
   drawPresence() {
     if (!this.presence) return;
-    const known = [...conversations.values()].find((each) => each.customerId === this.customerId && each.online !== undefined);
+    const known = [...conversations.values()].find(
+      (each) => each.customerId === this.customerId && each.online !== undefined,
+    );
     const online = known?.online ?? this.record?.customer.online;
     setText(this.presence, online === undefined ? '' : t(online ? 'presence.online' : 'presence.offline'));
     this.presence.classList.toggle('online', online === true);
@@ -131,15 +146,21 @@ export class CustomerPane {
 
   drawEarlier() {
     if (!this.earlierList || !this.record) return;
-    const others = this.earlier.filter((id) => id !== this.conversationId).map((id) => conversations.get(id)).filter(Boolean);
+    const others = this.earlier.filter(
+      (id) => id !== this.conversationId,
+    ).map((id) => conversations.get(id)).filter(Boolean);
     // Only if there is something new: drawing takes the focus from what is there.
     const shape = others.map((each) => [each.id, each.state, each.lastSeq].join()).join(' ') + (others.length === 0);
     if (shape === this.earlierList.shape) return;
     this.earlierList.shape = shape;
     if (others.length === 0) return fill(this.earlierList, h('li', { class: 'hint' }, t('customer.noConversations')));
-    fill(this.earlierList, others.map((each) => h('li', {}, h('button', { type: 'button', class: 'earlier-row', onclick: () => this.onopen(each.id) },
+    fill(this.earlierList, others.map((each) => h('li', {}, h('button', {
+      type: 'button', class: 'earlier-row', onclick: () => this.onopen(each.id),
+    },
       h('span', { class: 'earlier-text' }, each.lastMessage?.content?.slice(0, 120) ?? t('customer.noMessages')),
-      h('span', { class: 'earlier-meta' }, h('span', {}, t(`state.${each.state}`)), h('span', {}, shortTime(each.lastMessageAt)))))));
+      h('span', { class: 'earlier-meta' },
+        h('span', {}, t(`state.${each.state}`)), h('span', {}, shortTime(each.lastMessageAt)),
+      )))));
   }
 
   drawTokens() {
@@ -151,8 +172,16 @@ export class CustomerPane {
     if (!this.tokens) return fill(this.tokenList);
     if (this.tokens.length === 0) return fill(this.tokenList, h('li', { class: 'hint' }, t('tokens.none')));
     fill(this.tokenList, this.tokens.map((token) => h('li', {},
-      h('div', {}, h('code', {}, token.id.slice(0, 8)), h('span', { class: 'hint' }, `${channelName(token.channel)} · ${t('tokens.until', { time: exactTime(token.expiresAt) })}`)),
-      h('button', { type: 'button', class: 'quiet danger-text', 'aria-label': t('tokens.endOne', { id: token.id.slice(0, 8) }), onclick: () => this.revoke(token) }, t('tokens.end')))));
+      h('div', {},
+        h('code', {}, token.id.slice(0, 8)),
+        h('span', { class: 'hint' },
+          `${channelName(token.channel)} · ${t('tokens.until', { time: exactTime(token.expiresAt) })}`,
+        ),
+      ),
+      h('button', {
+        type: 'button', class: 'quiet danger-text', 'aria-label': t('tokens.endOne', { id: token.id.slice(0, 8) }),
+        onclick: () => this.revoke(token),
+      }, t('tokens.end')))));
   }
 
   // Changing --------------------------------------------------------------------------------------------------------------
@@ -165,7 +194,9 @@ export class CustomerPane {
       if (id !== this.customerId) return;
       if (saved) {
         this.record = saved;
-        for (const each of conversations.values()) if (each.customerId === id) learn({ ...each, customerName: saved.customer.name });
+        for (const each of conversations.values()) if (each.customerId === id) learn(
+          { ...each, customerName: saved.customer.name },
+        );
         notice(t('customer.saved'));
         this.onchange(saved.customer);
       } else {
@@ -189,7 +220,13 @@ export class CustomerPane {
   }
 
   async revokeAll() {
-    if (!(await confirmed(t('tokens.endAll'), t('tokens.endAllText', { name: this.record.customer.name }), t('tokens.endAll')))) return;
+    if (
+      !(
+        await confirmed(
+          t('tokens.endAll'), t('tokens.endAllText', { name: this.record.customer.name }), t('tokens.endAll'),
+        )
+      )
+    ) return;
     await attempt(async () => {
       const { revoked } = await call('DELETE', `/customers/${this.customerId}/tokens`);
       notice(t('tokens.ended', { n: revoked }));

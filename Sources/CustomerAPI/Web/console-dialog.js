@@ -12,7 +12,9 @@ import { problemText, t } from './console-text.js';
  * @param onsubmit(form) may be async; a problem it throws is shown in the dialog, at its field if it names one
  * @param dangerous the button does what cannot be undone
  */
-export function showDialog({ title, body, submit, cancel = t('cancel'), onsubmit, dangerous = false, wide = false, extra }) {
+export function showDialog(
+  { title, body, submit, cancel = t('cancel'), onsubmit, dangerous = false, wide = false, extra },
+) {
   return new Promise((resolve) => {
     let result = null;
     const problem = h('p', { class: 'problem-text', role: 'alert' });
@@ -42,7 +44,9 @@ export function showDialog({ title, body, submit, cancel = t('cancel'), onsubmit
     h('div', { class: 'dialog-buttons' }, extra,
       h('button', { type: 'button', onclick: () => dialog.close() }, submit ? cancel : t('close')), button));
     const dialog = h('dialog', { class: wide ? 'wide' : null, 'aria-label': title },
-      h('header', { class: 'dialog-head' }, h('h2', {}, title), iconButton('close', t('close'), { onclick: () => dialog.close() })),
+      h('header', { class: 'dialog-head' },
+        h('h2', {}, title), iconButton('close', t('close'), { onclick: () => dialog.close() }),
+      ),
       form);
     dialog.addEventListener('close', () => {
       dialog.remove();
@@ -65,7 +69,9 @@ export async function confirmed(title, text, submit) {
 
 /** A labelled field of a form. */
 export function field(label, control, hint) {
-  return h('label', { class: 'field' }, h('span', { class: 'field-label' }, label), control, hint && h('span', { class: 'hint' }, hint));
+  return h('label', { class: 'field' },
+    h('span', { class: 'field-label' }, label), control, hint && h('span', { class: 'hint' }, hint),
+  );
 }
 
 const notices = h('div', { class: 'notices', role: 'status', 'aria-live': 'polite', popover: 'manual' });
@@ -73,7 +79,9 @@ const notices = h('div', { class: 'notices', role: 'status', 'aria-live': 'polit
 /** Says something for six seconds; `action` `{label, run}` is a button in it. */
 export function notice(text, { problem = false, action } = {}) {
   const element = h('div', { class: problem ? 'notice problem' : 'notice' }, h('span', {}, text),
-    action && h('button', { type: 'button', class: 'quiet', onclick: () => { element.remove(); action.run(); } }, action.label));
+    action && h('button', {
+      type: 'button', class: 'quiet', onclick: () => { element.remove(); action.run(); },
+    }, action.label));
   if (!notices.isConnected) document.body.append(notices);
   // The top layer, above an open dialog; shown again, it is the topmost.
   if (notices.matches(':popover-open')) notices.hidePopover();

@@ -86,12 +86,16 @@ export function icon(name) {
 
 /** A button that shows only a drawing, with its name for screen readers and as a tooltip. */
 export function iconButton(name, label, properties) {
-  return h('button', { type: 'button', class: 'icon-button', 'aria-label': label, title: label, ...properties }, icon(name));
+  return h('button', {
+    type: 'button', class: 'icon-button', 'aria-label': label, title: label, ...properties,
+  }, icon(name));
 }
 
 const segmenter = new Intl.Segmenter();
 
-/** A round picture of a name: its first letter (Chinese: the last two signs, as people there are called) on a colour of its own. */
+/** A round picture of a name: its first letter (
+  Chinese: the last two signs, as people there are called
+) on a colour of its own. */
 export function avatar(name, id) {
   const text = (name ?? '').trim();
   const signs = [...segmenter.segment(text.slice(0, 60))].map((segment) => segment.segment);

@@ -29,7 +29,9 @@ export function fieldView(spec, value, onsave) {
     const isEmpty = now === undefined || now === null || now === '';
     return h('button', {
       type: 'button', class: `in-place${isEmpty ? ' is-empty' : ''}`, onclick: open,
-      'aria-label': t('customer.edit', { field: fieldName(spec.name), value: isEmpty ? t('customer.empty') : valueText(spec.name, now) }),
+      'aria-label': t('customer.edit', {
+        field: fieldName(spec.name), value: isEmpty ? t('customer.empty') : valueText(spec.name, now),
+      }),
     }, h('span', { class: 'in-place-text' }, isEmpty ? t('customer.add') : valueText(spec.name, now)), icon('edit'));
   }
 
@@ -41,7 +43,9 @@ export function fieldView(spec, value, onsave) {
     const control = spec.kind === 'text'
       ? h('textarea', { ...common, rows: '4', maxlength: spec.longest, value: now })
       : spec.kind === 'channel'
-        ? h('select', { ...common, onchange: () => finish(true) }, channels.map((channel) => h('option', { value: channel, selected: channel === now }, channelName(channel))))
+        ? h('select', { ...common, onchange: () => finish(true) },
+          channels.map((channel) => h('option', { value: channel, selected: channel === now }, channelName(channel))),
+        )
         : h('input', { ...common, type: spec.type ?? 'text', maxlength: spec.longest, value: now, autocomplete: 'off' });
     const hint = spec.kind === 'text' ? h('div', { class: 'hint' }, t('customer.textKeys')) : null;
     let finishing = false;
@@ -125,7 +129,8 @@ export function fieldView(spec, value, onsave) {
       else input.value = '';
     };
     const input = h('input', {
-      class: 'tag-input', maxlength: '50', placeholder: t('customer.addTag'), 'aria-label': t('customer.addTag'), autocomplete: 'off',
+      class: 'tag-input', maxlength: '50', placeholder: t('customer.addTag'), 'aria-label': t('customer.addTag'),
+      autocomplete: 'off',
       onfocus: () => (element.isEditing = true),
       onblur: () => {
         element.isEditing = false;
@@ -147,7 +152,9 @@ export function fieldView(spec, value, onsave) {
     });
     return [
       h('div', { class: 'tag-list' }, now.map((tag) => h('span', { class: 'tag' }, h('span', { class: 'tag-text' }, tag),
-        iconButton('close', t('customer.removeTag', { tag }), { onclick: () => save(now.filter((other) => other !== tag), true) }))), input),
+        iconButton(
+          'close', t('customer.removeTag', { tag }), { onclick: () => save(now.filter((other) => other !== tag), true) },
+        ))), input),
       problem,
     ];
   }

@@ -27,9 +27,13 @@ export class InboxPage {
       ondetails: () => this.showDetails(!this.element.classList.contains('with-details')),
     });
     this.customer = new CustomerPane({ onopen: (id) => go(id), onclose: () => this.showDetails(false) });
-    this.element = h('main', { class: 'inbox page', id: 'main' }, h('h1', { class: 'heard-only' }, t('nav.inbox')), this.list.element, this.thread.element, this.customer.element);
+    this.element = h('main', { class: 'inbox page', id: 'main' },
+      h('h1', { class: 'heard-only' }, t('nav.inbox')), this.list.element, this.thread.element, this.customer.element,
+    );
     changes.addEventListener('conversation', ({ detail }) => {
-      if (detail.id === this.id && this.customer.conversationId === detail.id) this.customer.show(detail.customerId, detail.id);
+      if (
+        detail.id === this.id && this.customer.conversationId === detail.id
+      ) this.customer.show(detail.customerId, detail.id);
     }, { signal });
     live.addEventListener('connected', () => {
       readColleagues();
@@ -78,14 +82,20 @@ export class InboxPage {
 
   async release(conversation) {
     if (await this.try(conversation, 'release')) {
-      notice(t('done.released', { name: nameOf(conversation) }), { action: { label: t('undo'), run: () => this.try(conversation, 'claim') } });
+      notice(
+        t('done.released', { name: nameOf(conversation) }),
+        { action: { label: t('undo'), run: () => this.try(conversation, 'claim') } },
+      );
     }
   }
 
   async resolve(conversation) {
     const wasMine = isMine(conversation);
     if (!(await this.try(conversation, 'resolve'))) return;
-    notice(t('done.resolved', { name: nameOf(conversation) }), wasMine ? { action: { label: t('undo'), run: () => this.try(conversation, 'claim') } } : {});
+    notice(
+      t('done.resolved', { name: nameOf(conversation) }),
+      wasMine ? { action: { label: t('undo'), run: () => this.try(conversation, 'claim') } } : {},
+    );
   }
 
   async try(conversation, action, body) {
@@ -105,19 +115,29 @@ export class InboxPage {
 
   async transfer(conversation) {
     await readColleagues();
-    const filter = h('input', { type: 'search', placeholder: t('transfer.search'), 'aria-label': t('transfer.search'), autocomplete: 'off', oninput: () => draw() });
+    const filter = h('input', {
+      type: 'search', placeholder: t('transfer.search'), 'aria-label': t('transfer.search'), autocomplete: 'off',
+      oninput: () => draw(),
+    });
     const list = h('div', { class: 'agent-choice', role: 'radiogroup', 'aria-label': t('transfer.title') });
     const draw = () => {
-      const found = otherAgents().filter((agent) => agent.id !== conversation.assigneeId && contains(agent.name, filter.value.trim()));
+      const found = otherAgents().filter((agent) => agent.id !== conversation.assigneeId && contains(
+        agent.name, filter.value.trim(),
+      ));
       if (found.length === 0) return fill(list, h('p', { class: 'hint' }, t('transfer.none')));
       fill(list, found.map((agent, index) => h('label', { class: 'agent-option' },
-        h('input', { type: 'radio', name: 'agentId', value: agent.id, checked: index === 0 }), avatar(agent.name, agent.id),
+        h('input', { type: 'radio', name: 'agentId', value: agent.id, checked: index === 0 }),
+        avatar(agent.name, agent.id),
         h('span', { class: 'agent-name' }, agent.name),
-        agent.online !== undefined && h('span', { class: agent.online ? 'presence online' : 'presence' }, t(agent.online ? 'presence.online' : 'presence.offline')))));
+        agent.online !== undefined && h('span', {
+          class: agent.online ? 'presence online' : 'presence',
+        }, t(agent.online ? 'presence.online' : 'presence.offline')))));
     };
     draw();
     const to = await showDialog({
-      title: t('transfer.title'), body: [h('p', { class: 'hint' }, t('transfer.hint', { name: nameOf(conversation) })), filter, list], submit: t('action.transfer'),
+      title: t('transfer.title'),
+      body: [h('p', { class: 'hint' }, t('transfer.hint', { name: nameOf(conversation) })), filter, list],
+      submit: t('action.transfer'),
       onsubmit: async (form) => {
         const agentId = new FormData(form).get('agentId');
         if (!agentId) throw { code: 'transfer.choose' };
@@ -136,7 +156,9 @@ export class InboxPage {
     if (wasMine && state === 'assigned' && !isMineNow && !this.acting) {
       notice(t('done.takenOver', { name: nameOf(conversation), agent: assigneeName ?? '' }));
     } else if (!wasMine && isMineNow && !this.acting && conversationId !== this.id) {
-      notice(t('done.given', { name: nameOf(conversation) }), { action: { label: t('open'), run: () => go(conversationId) } });
+      notice(
+        t('done.given', { name: nameOf(conversation) }), { action: { label: t('open'), run: () => go(conversationId) } },
+      );
     }
   }
 

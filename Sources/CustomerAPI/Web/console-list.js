@@ -23,7 +23,8 @@ export class ListPane {
       rowHeight,
       makeRow,
       bindRow: (row, id, place, length) => bindRow(row, conversations.get(id), {
-        place, length, selected: id !== undefined && id === this.selectedId, showAssignee: this.list !== lists.mine && this.list !== lists.waiting,
+        place, length, selected: id !== undefined && id === this.selectedId,
+        showAssignee: this.list !== lists.mine && this.list !== lists.waiting,
       }),
       onneed: (from, to) => this.list?.ensure(from, to),
       properties: { role: 'listbox', 'aria-label': t('list.label'), id: 'conversations' },
@@ -38,18 +39,23 @@ export class ListPane {
     for (const name of ['mine', 'waiting', 'all']) {
       const number = h('span', { class: 'tab-count' });
       const tab = h('button', {
-        type: 'button', role: 'tab', class: 'tab', 'aria-controls': 'conversations', 'aria-selected': 'false', onclick: () => this.show(name),
+        type: 'button', role: 'tab', class: 'tab', 'aria-controls': 'conversations', 'aria-selected': 'false',
+        onclick: () => this.show(name),
       }, t(`list.${name}`), number);
       this.tabs[name] = { tab, number };
     }
-    const tablist = h('div', { class: 'tabs', role: 'tablist', 'aria-label': t('list.label'), onkeydown: (event) => this.moveTab(event) },
+    const tablist = h('div', {
+      class: 'tabs', role: 'tablist', 'aria-label': t('list.label'), onkeydown: (event) => this.moveTab(event),
+    },
       Object.values(this.tabs).map(({ tab }) => tab));
     this.search = h('input', {
-      type: 'search', placeholder: t('list.search'), 'aria-label': t('list.search'), autocomplete: 'off', spellcheck: 'false', maxlength: '200',
+      type: 'search', placeholder: t('list.search'), 'aria-label': t('list.search'), autocomplete: 'off',
+      spellcheck: 'false', maxlength: '200',
       oninput: () => this.searchSoon(), onkeydown: (event) => this.searchKey(event),
     });
     this.channel = h('select', { 'aria-label': t('customers.channel'), onchange: () => this.choose() },
-      h('option', { value: '' }, t('list.anyChannel')), channels.map((channel) => h('option', { value: channel }, channelName(channel))));
+      h('option', { value: '' }, t('list.anyChannel')),
+      channels.map((channel) => h('option', { value: channel }, channelName(channel))));
     this.state = h('select', { 'aria-label': t('list.state'), onchange: () => this.choose() },
       h('option', { value: '' }, t('list.anyState')),
       ['waiting', 'assigned', 'resolved'].map((state) => h('option', { value: state }, t(`state.${state}`))));
@@ -132,7 +138,9 @@ export class ListPane {
     this.list = list;
     this.listening = new AbortController();
     list.addEventListener('change', (event) => this.changed(event.detail.live), { signal: this.listening.signal });
-    list.addEventListener('problem', (event) => this.say(problemText(event.detail), true), { signal: this.listening.signal });
+    list.addEventListener(
+      'problem', (event) => this.say(problemText(event.detail), true), { signal: this.listening.signal },
+    );
     this.scroller.show(list.rows);
     this.describe();
     if (filtered) list.refresh();

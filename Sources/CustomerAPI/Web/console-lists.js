@@ -45,14 +45,18 @@ export class ConversationList extends EventTarget {
       if (read === 'reading') continue;
       if (read === undefined) this.readPage(page);
       // Rows that moved left a hole in a page that was read; not more often than once a second, as it may come again.
-      else if (Date.now() - read > 1000 && this.hasHole(Math.max(from, page * pageSize), Math.min(to, (page + 1) * pageSize))) {
+      else if (
+        Date.now() - read > 1000 && this.hasHole(Math.max(from, page * pageSize), Math.min(to, (page + 1) * pageSize))
+      ) {
         this.readPage(page);
       }
     }
   }
 
   hasHole(from, to) {
-    for (let place = from; place < Math.min(to, this.rows.length); place++) if (this.rows[place] === undefined) return true;
+    for (
+      let place = from; place < Math.min(to, this.rows.length); place++
+    ) if (this.rows[place] === undefined) return true;
     return false;
   }
 
@@ -93,9 +97,15 @@ export class ConversationList extends EventTarget {
       if (!inPage && taken.has(this.rows[place])) this.rows[place] = undefined;
     }
     // A row of this page that the server has elsewhere now leaves a hole there, and is found when that page is read.
-    for (let place = 0; place < Math.min(pageSize, this.rows.length - first); place++) this.rows[first + place] = ids[place];
+    for (
+      let place = 0; place < Math.min(pageSize, this.rows.length - first); place++
+    ) this.rows[first + place] = ids[place];
     // Frames may have told of more than the answer had: what is missing at the end of the last page is not there.
-    while (this.rows.length > 0 && this.rows.at(-1) === undefined && this.pages.has(Math.floor((this.rows.length - 1) / pageSize))) {
+    while (
+      this.rows.length > 0 && this.rows.at(-1) === undefined && this.pages.has(
+        Math.floor((this.rows.length - 1) / pageSize),
+      )
+    ) {
       this.rows.pop();
     }
     this.changed(false);
@@ -167,7 +177,9 @@ const never = '9999';
 /** The lists that are always there. */
 export const lists = {
   mine: new ConversationList({}, isMine),
-  waiting: new ConversationList({ state: 'waiting', sort: 'waiting' }, (conversation) => conversation.state === 'waiting', true),
+  waiting: new ConversationList(
+    { state: 'waiting', sort: 'waiting' }, (conversation) => conversation.state === 'waiting', true,
+  ),
   all: new ConversationList({}, () => true),
 };
 

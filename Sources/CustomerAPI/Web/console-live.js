@@ -98,7 +98,9 @@ function heard(message) {
   if (message.senderType !== 'customer' || !wasUnheard || seen) return;
   // A newcomer is known only after it was read; its first message is what the alert is about.
   if (known && isMine(known)) alertNewMessage(known, message);
-  else if (message.seq === 1 || (known && known.state !== 'waiting')) alertWaiting(message.conversationId, message.content);
+  else if (
+    message.seq === 1 || (known && known.state !== 'waiting')
+  ) alertWaiting(message.conversationId, message.content);
 }
 
 function assigned(frame) {

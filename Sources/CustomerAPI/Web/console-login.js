@@ -12,8 +12,12 @@ import { problemText, t } from './console-text.js';
  */
 export function loginPage(reason, ondone, language) {
   const problem = h('p', { class: 'problem-text', role: 'alert' }, reason && t(reason));
-  const login = h('input', { name: 'login', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, maxlength: '64' });
-  const password = h('input', { name: 'password', type: 'password', autocomplete: 'current-password', required: true, maxlength: '200' });
+  const login = h('input', {
+    name: 'login', autocomplete: 'username', autocapitalize: 'none', spellcheck: 'false', required: true, maxlength: '64',
+  });
+  const password = h('input', {
+    name: 'password', type: 'password', autocomplete: 'current-password', required: true, maxlength: '200',
+  });
   const onDevice = h('input', { type: 'checkbox' });
   const button = h('button', { type: 'submit', class: 'primary' }, t('login.submit'));
   const form = h('form', {
@@ -30,7 +34,9 @@ export function loginPage(reason, ondone, language) {
       }
       button.disabled = true;
       try {
-        const answer = await call('POST', '/agents/login', { body: { login: login.value.trim(), password: password.value } });
+        const answer = await call(
+          'POST', '/agents/login', { body: { login: login.value.trim(), password: password.value } },
+        );
         keepToken(answer.token, onDevice.checked);
         await ondone();
       } catch (error) {

@@ -72,7 +72,9 @@ function stateOf(message, reader) {
 function messageView(message, { isFirst, showsMeta, state, sender, customerId }) {
   const isCustomer = message.senderType === 'customer';
   const who = !isCustomer && message.senderId === session.agent.id ? t('you') : sender || t('thread.unknownAgent');
-  return h('div', { class: `message ${isCustomer ? 'theirs' : 'ours'}${isFirst ? ' first' : ''}`, dataset: { seq: message.seq } },
+  return h('div', {
+    class: `message ${isCustomer ? 'theirs' : 'ours'}${isFirst ? ' first' : ''}`, dataset: { seq: message.seq },
+  },
     isCustomer && (isFirst ? avatar(sender, customerId) : h('span', { class: 'no-avatar' })),
     h('div', { class: 'message-body' },
       isFirst
@@ -86,7 +88,9 @@ function messageView(message, { isFirst, showsMeta, state, sender, customerId })
 
 function deliveryState(state) {
   const drawing = state === 'sent' ? 'check' : 'checks';
-  return h('span', { class: `delivery ${state}`, title: t(`delivery.${state}`) }, icon(drawing), h('span', { class: 'heard-only' }, t(`delivery.${state}`)));
+  return h('span', { class: `delivery ${state}`, title: t(`delivery.${state}`) },
+    icon(drawing), h('span', { class: 'heard-only' }, t(`delivery.${state}`)),
+  );
 }
 
 function bubble(message) {
@@ -103,7 +107,9 @@ function textView(text) {
   if (text.length <= foldedLength) return linked(text);
   const cut = `${text.slice(0, foldedLength / 2)}…`;
   const holder = h('span', {}, linked(cut));
-  const more = h('button', { type: 'button', class: 'link', onclick: () => { holder.replaceChildren(...linked(text)); more.remove(); } }, t('thread.showAll'));
+  const more = h('button', {
+    type: 'button', class: 'link', onclick: () => { holder.replaceChildren(...linked(text)); more.remove(); },
+  }, t('thread.showAll'));
   return [holder, more];
 }
 
@@ -125,7 +131,9 @@ function linked(text) {
 function noteView(note) {
   const author = note.senderId === session.agent.id ? t('you') : note.senderName ?? nameOfAgent(note.senderId) ?? '';
   return h('div', { class: 'note', dataset: { note: note.id } },
-    h('div', { class: 'note-head' }, icon('note'), h('strong', {}, t('note.internal')), h('span', { class: 'note-author' }, author),
+    h('div', { class: 'note-head' }, icon('note'), h('strong', {}, t('note.internal')), h(
+      'span', { class: 'note-author' }, author,
+    ),
       h('time', { datetime: note.timestamp, title: exactTime(note.timestamp) }, timeOfDay(note.timestamp))),
     h('div', { class: 'note-text' }, textView(note.content)));
 }
@@ -137,7 +145,11 @@ function pendingView(item, onretry, ondiscard) {
     ? h('div', { class: 'meta failed', role: 'alert' }, icon('alert'), h('span', {}, failureText(item.failed)),
       h('button', { type: 'button', class: 'link', onclick: () => onretry(item) }, t('thread.retry')),
       h('button', { type: 'button', class: 'link', onclick: () => ondiscard(item) }, t('thread.discard')))
-    : h('div', { class: 'meta' }, h('span', { class: 'delivery', title: t('delivery.sending') }, icon('clock'), h('span', { class: 'heard-only' }, t('delivery.sending'))));
+    : h('div', { class: 'meta' },
+      h('span', { class: 'delivery', title: t('delivery.sending') },
+        icon('clock'), h('span', { class: 'heard-only' }, t('delivery.sending')),
+      ),
+    );
   return h('div', { class: `message ours pending${item.failed ? ' has-failed' : ''}` },
     h('div', { class: 'message-body' },
       attachments.length > 0 && h('div', { class: 'attachments' }, attachments.map(attachmentView)),

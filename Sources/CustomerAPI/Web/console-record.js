@@ -63,7 +63,9 @@ async function chooseMine(before, theirs, mine) {
     return h('tr', { class: clash ? 'clash' : null },
       h('th', { scope: 'row' }, fieldName(name)),
       h('td', {}, valueText(name, before[name])),
-      h('td', {}, changed.includes(name) ? valueText(name, theirs[name]) : h('span', { class: 'hint' }, t('conflict.unchanged'))),
+      h('td', {},
+        changed.includes(name) ? valueText(name, theirs[name]) : h('span', { class: 'hint' }, t('conflict.unchanged')),
+      ),
       h('td', {}, isMine ? valueText(name, mine[name]) : h('span', { class: 'hint' }, t('conflict.unchanged'))));
   });
   const chosen = await showDialog({
@@ -71,7 +73,13 @@ async function chooseMine(before, theirs, mine) {
     body: [
       h('p', {}, t(changed.some((name) => name in mine) ? 'conflict.clash' : 'conflict.beside')),
       h('div', { class: 'table-frame' }, h('table', { class: 'conflict' },
-        h('thead', {}, h('tr', {}, ['conflict.field', 'conflict.before', 'conflict.theirs', 'conflict.mine'].map((key) => h('th', { scope: 'col' }, t(key))))),
+        h('thead', {},
+          h('tr', {},
+            [
+              'conflict.field', 'conflict.before', 'conflict.theirs', 'conflict.mine',
+            ].map((key) => h('th', { scope: 'col' }, t(key))),
+          ),
+        ),
         h('tbody', {}, rows))),
     ],
     submit: t('conflict.saveMine'), cancel: t('conflict.keepTheirs'), onsubmit: () => true,

@@ -10,9 +10,16 @@ export const rowHeight = 68; // as in console-inbox.css
 export function makeRow() {
   const row = h('div', { class: 'row', role: 'option' });
   const part = (name) => h('span', { class: `row-${name}` });
-  row.parts = { face: part('face'), name: part('name'), channel: h('span', { class: 'channel' }), time: part('time'), wait: h('span', { class: 'wait' }), text: part('text'), unread: h('span', { class: 'badge' }), assignee: part('assignee') };
+  row.parts = {
+    face: part('face'), name: part('name'), channel: h('span', { class: 'channel' }), time: part('time'),
+    wait: h('span', { class: 'wait' }), text: part('text'), unread: h('span', { class: 'badge' }),
+    assignee: part('assignee'),
+  };
   const { face, name, channel, time, wait, text, unread, assignee } = row.parts;
-  row.append(face, h('span', { class: 'row-top' }, name, channel, time, wait), h('span', { class: 'row-bottom' }, text, assignee, unread));
+  row.append(
+    face, h('span', { class: 'row-top' }, name, channel, time, wait),
+    h('span', { class: 'row-bottom' }, text, assignee, unread),
+  );
   return row;
 }
 

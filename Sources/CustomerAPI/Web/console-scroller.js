@@ -130,7 +130,9 @@ export class Scroller {
     const { element, rowHeight } = this;
     const top = place * rowHeight;
     if (top < element.scrollTop) element.scrollTop = top;
-    else if (top + rowHeight > element.scrollTop + element.clientHeight) element.scrollTop = top + rowHeight - element.clientHeight;
+    else if (
+      top + rowHeight > element.scrollTop + element.clientHeight
+    ) element.scrollTop = top + rowHeight - element.clientHeight;
     this.draw();
   }
 

@@ -45,7 +45,9 @@ export function endSession(reason) {
 
 // A logout in one window of this device is one in all that share its token.
 addEventListener('storage', (event) => {
-  if (event.key === tokenKey && event.newValue === null && event.oldValue === session.token) endSession('session.elsewhere');
+  if (
+    event.key === tokenKey && event.newValue === null && event.oldValue === session.token
+  ) endSession('session.elsewhere');
 });
 
 // Preferences ----------------------------------------------------------------------------------------------------------

@@ -15,14 +15,18 @@ export function chooseLanguage(chosen) {
 
 export function languageButton() {
   const other = language === 'zh' ? 'en' : 'zh';
-  return h('button', { type: 'button', class: 'quiet language', lang: other === 'zh' ? 'zh-Hans-CN' : 'en', onclick: () => chooseLanguage(other) },
+  return h('button', {
+    type: 'button', class: 'quiet language', lang: other === 'zh' ? 'zh-Hans-CN' : 'en',
+    onclick: () => chooseLanguage(other),
+  },
     other === 'zh' ? '中文' : 'English');
 }
 
 export function showSettings() {
   const option = (value, label, chosen) => h('option', { value, selected: value === chosen }, label);
   const tick = (label, checked, onchange, hint) => h('label', { class: 'switch' },
-    h('input', { type: 'checkbox', checked, onchange: (event) => onchange(event.target) }), h('span', {}, label, hint && h('span', { class: 'hint' }, hint)));
+    h('input', { type: 'checkbox', checked, onchange: (event) => onchange(event.target) }),
+    h('span', {}, label, hint && h('span', { class: 'hint' }, hint)));
   const notifications = h('div', {});
   const drawNotifications = () => fill(notifications, notificationsAre() === 'unsupported'
     ? h('p', { class: 'hint' }, t('settings.noNotifications'))
@@ -35,20 +39,48 @@ export function showSettings() {
   return showDialog({
     title: t('settings.title'),
     body: [
-      field(t('settings.language'), h('select', { onchange: (event) => chooseLanguage(event.target.value) }, option('zh', '中文', language), option('en', 'English', language))),
+      field(
+        t('settings.language'),
+        h('select', {
+          onchange: (event) => chooseLanguage(event.target.value),
+        }, option('zh', '中文', language), option('en', 'English', language)),
+      ),
       field(t('settings.theme'), h('select', { onchange: (event) => prefer({ theme: event.target.value }) },
         ['system', 'light', 'dark'].map((theme) => option(theme, t(`theme.${theme}`), preferences.theme)))),
-      tick(t('settings.enterSends'), preferences.enterSends, (box) => prefer({ enterSends: box.checked }), t('settings.enterSendsHint')),
-      tick(t('settings.sound'), preferences.sound, (box) => { prefer({ sound: box.checked }); if (box.checked) chime(); }),
+      tick(
+        t('settings.enterSends'), preferences.enterSends, (box) => prefer({ enterSends: box.checked }),
+        t('settings.enterSendsHint'),
+      ),
+      tick(
+        t('settings.sound'), preferences.sound, (box) => { prefer({ sound: box.checked }); if (box.checked) chime(); },
+      ),
       notifications,
     ],
   });
 }
 
 const keys = [
-  ['help.moving', [['j k', 'help.next'], ['1 2 3', 'help.tabs'], ['/', 'help.search'], ['g i', 'help.inbox'], ['g c', 'help.customers'], ['g s', 'help.status'], ['Esc', 'help.escape']]],
-  ['help.conversation', [['c', 'action.claim'], ['r', 'action.release'], ['t', 'action.transfer'], ['e', 'action.resolve'], ['d', 'help.details']]],
-  ['help.writing', [['Enter', 'help.write'], ['n', 'help.note'], ['/', 'help.canned'], ['Ctrl Enter', 'help.send'], ['Shift Enter', 'help.newLine']]],
+  [
+    'help.moving',
+    [
+      ['j k', 'help.next'], ['1 2 3', 'help.tabs'], ['/', 'help.search'], ['g i', 'help.inbox'],
+      ['g c', 'help.customers'], ['g s', 'help.status'], ['Esc', 'help.escape'],
+    ],
+  ],
+  [
+    'help.conversation',
+    [
+      ['c', 'action.claim'], ['r', 'action.release'], ['t', 'action.transfer'], ['e', 'action.resolve'],
+      ['d', 'help.details'],
+    ],
+  ],
+  [
+    'help.writing',
+    [
+      ['Enter', 'help.write'], ['n', 'help.note'], ['/', 'help.canned'], ['Ctrl Enter', 'help.send'],
+      ['Shift Enter', 'help.newLine'],
+    ],
+  ],
   ['help.everywhere', [['?', 'help.help'], [',', 'settings.title'], ['m', 'help.mute']]],
 ];
 

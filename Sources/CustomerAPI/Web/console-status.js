@@ -15,7 +15,9 @@ export class StatusPage {
     this.cards = {};
     const card = (name, ...more) => {
       this.cards[name] = h('div', { class: 'figure' }, '–');
-      return h('section', { class: 'card', 'aria-label': t(`status.${name}`) }, h('h2', {}, t(`status.${name}`)), this.cards[name], ...more);
+      return h('section', {
+        class: 'card', 'aria-label': t(`status.${name}`),
+      }, h('h2', {}, t(`status.${name}`)), this.cards[name], ...more);
     };
     this.longest = h('div', { class: 'hint' });
     this.total = h('div', { class: 'hint' });
@@ -28,7 +30,14 @@ export class StatusPage {
         card('waiting', this.longest), card('rate', this.line, this.total), card('connections'), card('memory')),
       h('section', { class: 'card gateways' }, h('h2', {}, t('status.gateways')),
         h('div', { class: 'table-frame' }, h('table', { class: 'records' },
-          h('thead', {}, h('tr', {}, ['gateway', 'customers', 'agents', 'rate', 'lag', 'uptime', 'state'].map((key) => h('th', { scope: 'col' }, t(`status.${key}`))))), this.rows))));
+          h('thead', {},
+            h('tr', {},
+              [
+                'gateway', 'customers', 'agents', 'rate', 'lag', 'uptime', 'state',
+              ].map((key) => h('th', { scope: 'col' }, t(`status.${key}`))),
+            ),
+          ),
+          this.rows))));
     this.reading = setInterval(() => !document.hidden && this.read(), every);
     this.read();
   }
@@ -62,13 +71,20 @@ export class StatusPage {
     if (samples.length > kept) samples.shift();
     setText(this.cards.waiting, count(status.waiting?.count ?? 0));
     const since = status.waiting?.longestSince;
-    setText(this.longest, since ? t('status.longest', { time: duration(Date.now() - Date.parse(since)) }) : t('status.nobody'));
+    setText(
+      this.longest, since ? t('status.longest', { time: duration(Date.now() - Date.parse(since)) }) : t('status.nobody'),
+    );
     setText(this.cards.rate, perSecond(status.messagesPerSecond ?? 0));
     setText(this.total, t('status.total', { count: count(status.messagesTotal ?? 0) }));
     setText(this.cards.connections, count(sum('connections')));
     setText(this.cards.memory, byteSize(status.redis?.usedMemoryBytes ?? 0));
     fill(this.line, sparkline(samples));
-    fill(this.rows, gateways.length > 0 ? gateways.map(gatewayRow) : h('tr', {}, h('td', { colspan: '7', class: 'hint' }, t('status.noGateways'))));
+    fill(
+      this.rows,
+      gateways.length > 0 ? gateways.map(gatewayRow) : h('tr', {},
+        h('td', { colspan: '7', class: 'hint' }, t('status.noGateways')),
+      ),
+    );
   }
 }
 
@@ -81,7 +97,11 @@ function gatewayRow(gateway) {
     h('td', { class: 'number' }, perSecond(gateway.messagesPerSecond ?? 0)),
     h('td', { class: lag > 100 ? 'number danger-text' : 'number' }, `${count(Math.round(lag * 10) / 10)} ms`),
     h('td', { class: 'number' }, gateway.startedAt ? duration(Date.now() - Date.parse(gateway.startedAt)) : '–'),
-    h('td', {}, h('span', { class: gateway.draining ? 'tag warning-tag' : 'tag good-tag' }, t(gateway.draining ? 'status.draining' : 'status.serving'))));
+    h('td', {},
+      h('span', {
+        class: gateway.draining ? 'tag warning-tag' : 'tag good-tag',
+      }, t(gateway.draining ? 'status.draining' : 'status.serving')),
+    ));
 }
 
 /** The last minutes as a line over its own ground; the newest is at the right. */
@@ -92,7 +112,10 @@ function sparkline(values) {
   const x = (index) => width - (values.length - 1 - index) * (width / (kept - 1));
   const y = (value) => height - 2 - (value / highest) * (height - 6);
   const points = values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' ');
-  return svg('svg', { viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': t('status.line', { highest: perSecond(highest) }) },
+  return svg('svg', {
+    viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', role: 'img',
+    'aria-label': t('status.line', { highest: perSecond(highest) }),
+  },
     svg('polygon', { class: 'ground', points: `${x(0).toFixed(1)},${height} ${points} ${width},${height}` }),
     svg('polyline', { class: 'line', points }));
 }

@@ -36,20 +36,25 @@ export class ThreadPane {
     this.head = h('header', { class: 'thread-head' },
       iconButton('back', t('back'), { class: 'icon-button back-button', onclick: onback }),
       this.face, h('div', { class: 'thread-titles' }, this.title, this.subtitle),
-      iconButton('person', t('customer.show'), { class: 'icon-button details-button', onclick: ondetails }), this.buttons);
+      iconButton('person', t('customer.show'), { class: 'icon-button details-button', onclick: ondetails }),
+      this.buttons);
     this.older = h('div', { class: 'older' });
     this.list = h('div', { class: 'messages' });
     this.space = h('div', {
       class: 'thread-space', role: 'log', 'aria-live': 'off', 'aria-labelledby': 'thread-name', tabindex: '0',
       onscroll: () => this.scrolled(),
     }, this.older, this.list);
-    this.down = h('button', { type: 'button', class: 'to-newest', hidden: true, onclick: () => this.toNewest(true) }, icon('down'), h('span', {}, t('thread.toNewest')));
+    this.down = h('button', {
+      type: 'button', class: 'to-newest', hidden: true, onclick: () => this.toNewest(true),
+    }, icon('down'), h('span', {}, t('thread.toNewest')));
     // The thread itself is not announced, or opening one would read out all of it; what comes while it is open is.
     this.announcement = h('div', { class: 'heard-only', 'aria-live': 'polite' });
     this.content = h('div', { class: 'thread-content', hidden: true },
       this.head, h('div', { class: 'thread-frame' }, this.space, this.down), this.composer.element, this.announcement);
     this.composer.takeDrops(this.content);
-    this.empty = h('div', { class: 'empty-pane' }, icon('inbox'), h('p', {}, t('thread.none')), h('p', { class: 'hint' }, t('thread.noneHint')));
+    this.empty = h('div', { class: 'empty-pane' },
+      icon('inbox'), h('p', {}, t('thread.none')), h('p', { class: 'hint' }, t('thread.noneHint')),
+    );
     this.element = h('section', { class: 'pane thread-pane', 'aria-label': t('thread.label') }, this.content, this.empty);
     // New content or a smaller window keeps the end in view if it was.
     new ResizeObserver(() => this.isAtEnd && this.toNewest()).observe(this.space);
@@ -111,7 +116,9 @@ export class ThreadPane {
       return;
     }
     const name = nameOf(conversation);
-    const shape = [conversation.id, name, conversation.state, conversation.assigneeId, conversation.assigneeName, conversation.online].join();
+    const shape = [
+      conversation.id, name, conversation.state, conversation.assigneeId, conversation.assigneeName, conversation.online,
+    ].join();
     if (shape !== this.headShape) {
       this.headShape = shape;
       fill(this.face, avatar(name, conversation.customerId));
@@ -119,7 +126,9 @@ export class ThreadPane {
       setText(this.title, name);
       this.title.title = name;
       this.wait = h('span', { class: 'wait' });
-      fill(this.subtitle, h('span', { class: 'channel', dataset: { channel: conversation.channel } }, channelName(conversation.channel)),
+      fill(this.subtitle, h('span', {
+        class: 'channel', dataset: { channel: conversation.channel },
+      }, channelName(conversation.channel)),
         h('span', { class: 'thread-state' }, stateText(conversation)), this.wait);
       // A button that goes (Claim, once claimed) would take the focus with it.
       const hadFocus = this.buttons.contains(document.activeElement);
@@ -133,13 +142,18 @@ export class ThreadPane {
 
   buttonsFor(conversation) {
     const button = (action, drawing, isPrimary) => h('button', {
-      type: 'button', class: isPrimary ? 'primary action' : 'action', title: `${t(`action.${action}`)} (${t(`key.${action}`)})`,
+      type: 'button', class: isPrimary ? 'primary action' : 'action',
+      title: `${t(`action.${action}`)} (${t(`key.${action}`)})`,
       onclick: () => this.actions[action](conversation),
     }, icon(drawing), h('span', {}, t(`action.${action}`)));
     const isAdmin = session.agent.role === 'admin';
-    if (conversation.state === 'waiting') return [button('claim', 'hand', true), isAdmin && button('transfer', 'transfer'), button('resolve', 'check')];
+    if (conversation.state === 'waiting') return [
+      button('claim', 'hand', true), isAdmin && button('transfer', 'transfer'), button('resolve', 'check'),
+    ];
     if (conversation.state === 'resolved') return [button('claim', 'hand')];
-    if (isMine(conversation)) return [button('release', 'undo'), button('transfer', 'transfer'), button('resolve', 'check', true)];
+    if (isMine(conversation)) return [
+      button('release', 'undo'), button('transfer', 'transfer'), button('resolve', 'check', true),
+    ];
     return isAdmin ? [button('claim', 'hand'), button('transfer', 'transfer'), button('resolve', 'check')] : [];
   }
 
@@ -151,7 +165,9 @@ export class ThreadPane {
       resolved: t('composer.reopens'),
       assigned: isOthers ? t(session.agent.role === 'admin' ? 'composer.adminWrites' : 'composer.others', { name }) : '',
     };
-    this.composer.allow({ reply: !isOthers || session.agent.role === 'admin', note: true, hint: hints[conversation.state] });
+    this.composer.allow(
+      { reply: !isOthers || session.agent.role === 'admin', note: true, hint: hints[conversation.state] },
+    );
   }
 
   tick() {
@@ -207,7 +223,9 @@ export class ThreadPane {
     } else if (!thread.isRead) {
       fill(this.older, h('div', { class: 'loading', role: 'status' }, t('loading')));
     } else if (thread.hasOlder) {
-      fill(this.older, h('button', { type: 'button', class: 'quiet', onclick: () => readOlder(thread) }, t('thread.older')));
+      fill(
+        this.older, h('button', { type: 'button', class: 'quiet', onclick: () => readOlder(thread) }, t('thread.older')),
+      );
     } else {
       const started = this.conversation?.createdAt;
       fill(this.older, h('p', { class: 'beginning' }, started ? t('thread.began', { time: exactTime(started) }) : ''));
@@ -280,5 +298,7 @@ function firstUnread(thread, unread) {
 
 function stateText(conversation) {
   if (conversation.state !== 'assigned') return t(`state.${conversation.state}`);
-  return isMine(conversation) ? t('thread.mine') : t('thread.assignee', { name: conversation.assigneeName ?? t('thread.unknownAgent') });
+  return isMine(conversation) ? t('thread.mine') : t('thread.assignee', {
+    name: conversation.assigneeName ?? t('thread.unknownAgent'),
+  });
 }

@@ -78,7 +78,9 @@ export function readOlder(thread) {
     try {
       const query = { before: thread.messages[0].seq, limit: pageSize };
       const answer = await call('GET', `/conversations/${thread.id}/messages`, { query });
-      thread.messages = [...answer.messages.filter((message) => message.seq < thread.messages[0].seq), ...thread.messages];
+      thread.messages = [
+        ...answer.messages.filter((message) => message.seq < thread.messages[0].seq), ...thread.messages,
+      ];
       thread.hasOlder = answer.hasMore;
     } catch (problem) {
       thread.problem = problem;

@@ -87,7 +87,9 @@ export class UploadTray {
 
   view(upload) {
     const { file, stored, problem, preview } = upload;
-    upload.bar = !stored && !problem ? h('progress', { max: '1', value: upload.progress, 'aria-label': t('upload.progress', { name: file.name }) }) : null;
+    upload.bar = !stored && !problem ? h('progress', {
+      max: '1', value: upload.progress, 'aria-label': t('upload.progress', { name: file.name }),
+    }) : null;
     return h('li', { class: problem ? 'upload has-failed' : 'upload' },
       preview ? h('img', { src: preview, alt: '' }) : icon('file'),
       h('span', { class: 'upload-name', title: file.name }, file.name || t('upload.picture')),

@@ -14,7 +14,9 @@ import { InboxPage } from './console-inbox.js';
 import { startLists } from './console-lists.js';
 import { connectionState, connectNow, live, retryAt, startLive, stopLive, unsentCount } from './console-live.js';
 import { loginPage } from './console-login.js';
-import { applyTheme, endSession, prefer, preferences, restoreToken, session, whenSessionEnds } from './console-session.js';
+import {
+  applyTheme, endSession, prefer, preferences, restoreToken, session, whenSessionEnds,
+} from './console-session.js';
 import { languageButton, showHelp, showSettings } from './console-settings.js';
 import { StatusPage } from './console-status.js';
 import { problemText, t } from './console-text.js';
@@ -75,17 +77,34 @@ async function begin() {
 function build() {
   const { agent } = session;
   const names = Object.keys(pages).filter((name) => name !== 'admin' || agent.role === 'admin');
-  const links = Object.fromEntries(names.map((name) => [name, h('a', { href: `#/${name}`, class: 'nav-link', title: t(`nav.${name}`) }, icon(drawings[name]), h('span', {}, t(`nav.${name}`)))]));
+  const links = Object.fromEntries(names.map(
+    (name) => [
+      name,
+      h('a', {
+        href: `#/${name}`, class: 'nav-link', title: t(`nav.${name}`),
+      }, icon(drawings[name]), h('span', {}, t(`nav.${name}`))),
+    ],
+  ));
   const sound = h('button', { type: 'button', class: 'nav-button', onclick: toggleSound });
   const unread = h('span', { class: 'badge' });
   links.inbox.append(unread);
   const nav = h('nav', { class: 'nav', 'aria-label': t('nav.label') },
     h('div', { class: 'nav-pages' }, Object.values(links)),
     h('div', { class: 'nav-tools' }, sound,
-      h('button', { type: 'button', class: 'nav-button', 'aria-label': t('help.title'), title: `${t('help.title')} (?)`, onclick: showHelp }, icon('help')),
-      h('button', { type: 'button', class: 'nav-button', 'aria-label': t('settings.title'), title: `${t('settings.title')} (,)`, onclick: showSettings }, icon('settings')),
-      h('button', { type: 'button', class: 'nav-button', 'aria-label': t('logout'), title: t('logout'), onclick: logOut }, icon('logout')),
-      h('span', { class: 'nav-self', title: `${agent.name} · ${t(`role.${agent.role}`)}` }, avatar(agent.name, agent.id), h('span', { class: 'heard-only' }, agent.name))));
+      h('button', {
+        type: 'button', class: 'nav-button', 'aria-label': t('help.title'), title: `${t('help.title')} (?)`,
+        onclick: showHelp,
+      }, icon('help')),
+      h('button', {
+        type: 'button', class: 'nav-button', 'aria-label': t('settings.title'), title: `${t('settings.title')} (,)`,
+        onclick: showSettings,
+      }, icon('settings')),
+      h('button', {
+        type: 'button', class: 'nav-button', 'aria-label': t('logout'), title: t('logout'), onclick: logOut,
+      }, icon('logout')),
+      h('span', { class: 'nav-self', title: `${agent.name} · ${t(`role.${agent.role}`)}` },
+        avatar(agent.name, agent.id), h('span', { class: 'heard-only' }, agent.name),
+      )));
   const banner = h('div', { class: 'banner', role: 'status', hidden: true });
   const place = h('div', { class: 'page-place' });
   const element = h('div', { class: 'frame' }, banner, place);
@@ -164,7 +183,10 @@ function showConnection() {
   const seconds = Math.ceil(((retryAt() ?? 0) - Date.now()) / 1000);
   if (!frame.bannerText) {
     frame.bannerText = h('span', {});
-    fill(frame.banner, icon('alert'), frame.bannerText, h('button', { type: 'button', class: 'quiet', onclick: connectNow }, t('connection.now')));
+    fill(
+      frame.banner, icon('alert'), frame.bannerText,
+      h('button', { type: 'button', class: 'quiet', onclick: connectNow }, t('connection.now')),
+    );
   }
   // The seconds are for the eye alone: a screen reader would read out each.
   setText(frame.bannerText, t('connection.lost') + (seconds > 0 ? ` ${t('connection.retry', { s: seconds })}` : ''));
@@ -199,7 +221,9 @@ async function logOut() {
 let isGoing = 0; // when `g` was pressed, ms
 
 function key(event) {
-  if (!session.agent || event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (
+    !session.agent || event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey || event.altKey
+  ) return;
   const inField = event.target.closest?.('input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]');
   if (inField || document.querySelector('dialog[open]')) return;
   if (Date.now() - isGoing < 1200) {
