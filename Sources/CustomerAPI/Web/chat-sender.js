@@ -46,8 +46,10 @@ export class Sender {
 
   send({ conversationId, content, metadata }) {
     // Half a character, as a cut emoji leaves it, is no text.
-    const item = { clientMessageId: uuid(), conversationId, content: content.replace(/\p{Surrogate}/gu, '\ufffd'), metadata };
-    if (new TextEncoder().encode(JSON.stringify(frameOf(item))).length > MAX_FRAME_BYTES) throw new RangeError('too_long');
+    const whole = content.replace(/\p{Surrogate}/gu, '\ufffd');
+    const item = { clientMessageId: uuid(), conversationId, content: whole, metadata };
+    const bytes = new TextEncoder().encode(JSON.stringify(frameOf(item))).length;
+    if (bytes > MAX_FRAME_BYTES) throw new RangeError('too_long');
     this.#add(item);
     return item;
   }

@@ -88,7 +88,8 @@ export class Composer {
     entry.upload.done.then(
       (attachment) => (entry.attachment = attachment),
       ({ status }) => {
-        const key = status === 413 ? 'tooLarge' : status >= 400 && status < 500 && status !== 401 ? 'uploadRefused' : 'uploadFailed';
+        const isRefused = status >= 400 && status < 500 && status !== 401;
+        const key = status === 413 ? 'tooLarge' : isRefused ? 'uploadRefused' : 'uploadFailed';
         entry.problem = { text: t(key, { name, limit: size(MAX_FILE_BYTES) }), mayRetry: key === 'uploadFailed' };
         this.#isSending = false;
       },

@@ -14,7 +14,8 @@ export function el(tag, attributes = {}, ...children) {
 }
 
 const paths = {
-  chat: 'M12 4c-4.7 0-8.5 3.2-8.5 7.2 0 2.2 1.1 4.1 2.9 5.5-.1 1-.5 1.9-1.2 2.8 1.7-.1 3.1-.7 4.2-1.5.8.2 1.7.3 2.6.3 4.7 0 8.5-3.2 8.5-7.1S16.7 4 12 4Z',
+  chat: 'M12 4c-4.7 0-8.5 3.2-8.5 7.2 0 2.2 1.1 4.1 2.9 5.5-.1 1-.5 1.9-1.2 2.8 1.7-.1 3.1-.7 4.2-1.5.8.2 1.7.3 2.6.3 ' +
+    '4.7 0 8.5-3.2 8.5-7.1S16.7 4 12 4Z',
   close: 'M6 6l12 12M18 6L6 18',
   send: 'M12 19V5M5.5 11.5L12 5l6.5 6.5',
   attach: 'M20 11.5l-8.2 8.2a5.2 5.2 0 0 1-7.4-7.4l8.5-8.4a3.5 3.5 0 0 1 5 4.9l-8.5 8.5a1.7 1.7 0 0 1-2.5-2.5l7.8-7.7',
@@ -35,7 +36,8 @@ export function icon(name, label) {
   };
   const svg = make('svg', {
     class: `icon icon-${name}`, viewBox: '0 0 24 24', fill: 'none', stroke: 'currentColor', 'stroke-width': 2,
-    'stroke-linecap': 'round', 'stroke-linejoin': 'round', ...(label ? { role: 'img', 'aria-label': label } : { 'aria-hidden': 'true' }),
+    'stroke-linecap': 'round', 'stroke-linejoin': 'round',
+    ...(label ? { role: 'img', 'aria-label': label } : { 'aria-hidden': 'true' }),
   });
   svg.append(make('path', { d: paths[name] }));
   return svg;

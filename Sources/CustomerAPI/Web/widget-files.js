@@ -54,7 +54,8 @@ export async function addressOf({ base, token, id, mustShow }) {
 
 async function get(base, token, id) {
   const url = new URL(`api/v1/attachments/${encodeURIComponent(id)}`, base);
-  const answer = await fetch(url, { headers: { Authorization: `Bearer ${token}` }, credentials: 'omit', referrerPolicy: 'no-referrer' });
+  const headers = { Authorization: `Bearer ${token}` };
+  const answer = await fetch(url, { headers, credentials: 'omit', referrerPolicy: 'no-referrer' });
   if (!answer.ok) throw new Error(`${answer.status}`);
   const contentType = answer.headers.get('Content-Type');
   const isShown = isPicture({ contentType });

@@ -84,7 +84,11 @@ export class Panel {
     parts.avatar = el('div', { class: 'avatar', 'aria-hidden': 'true' });
     parts.status = el('p', { class: 'status' });
     parts.notice = el('div', { class: 'notice', role: 'status', hidden: true });
-    parts.name = el('input', { id: 'name', name: 'name', maxlength: 100, autocomplete: 'name', placeholder: t('namePlaceholder'), required: true });
+    parts.name = el('input', {
+      id: 'name', name: 'name', maxlength: 100, autocomplete: 'name', placeholder: t('namePlaceholder'), required: true,
+    });
+    const drag = (event) => this.#drag(event);
+    const closing = { type: 'button', class: 'close', 'aria-label': t('close'), title: t('close'), onclick: onclose };
     parts.begin = el('form', { class: 'begin', novalidate: true, onsubmit: (event) => this.#begin(event) },
       el('p', { class: 'greeting', text: this.#options.greeting || t('greeting') }),
       el('label', { for: 'name', text: t('askName') }), parts.name,
@@ -93,12 +97,12 @@ export class Panel {
     this.#element = el('section', {
       class: 'panel', role: 'dialog', 'aria-label': title, tabindex: -1, hidden: true,
       onkeydown: (event) => this.#key(event, onclose),
-      ondragover: (event) => this.#drag(event), ondragleave: (event) => this.#drag(event), ondrop: (event) => this.#drag(event),
+      ondragover: drag, ondragleave: drag, ondrop: drag,
     },
     el('header', {},
       parts.avatar,
       el('div', { class: 'about' }, el('h2', { text: title }), parts.status),
-      el('button', { type: 'button', class: 'close', 'aria-label': t('close'), title: t('close'), onclick: onclose }, icon('close'))),
+      el('button', closing, icon('close'))),
     parts.notice, parts.begin, this.#thread.element, this.#composer.element, parts.drop);
     this.#chat.prepend(this.#element);
   }
@@ -243,7 +247,7 @@ export class Panel {
     this.#fills.addEventListener('change', () => this.#fit());
   }
 
-  /** Where the panel fills the window, it fills what a phone's keyboard leaves of it, and the page behind it stays put. */
+  /** Where the panel fills the window: what a phone's keyboard leaves of it, and the page behind stays put. */
   #fit() {
     const fills = this.#isOpen && this.#fills.matches;
     const page = document.documentElement;

@@ -220,7 +220,7 @@ export class Session extends EventTarget {
     const told = conversations.find((c) => c.conversationId === kept) ?? conversations.at(-1);
     if (!told) return;
     if (told.conversationId !== this.conversation?.conversationId) this.#show(told);
-    else Object.assign(this.conversation, { assigneeId: undefined, assigneeName: undefined, assigneeOnline: undefined }, told);
+    else this.conversation = { ...told, fence: this.conversation.fence };
     this.#upTo = told.seq;
     this.unread = told.unread;
   }

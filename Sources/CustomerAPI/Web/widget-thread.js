@@ -113,7 +113,8 @@ export class Thread {
       const date = dayOf(message.time);
       if (date > latest) {
         latest = date;
-        rows.push({ key: `day ${date}`, make: () => el('li', { class: 'day' }, el('span', { text: day(message.time) })) });
+        const make = () => el('li', { class: 'day' }, el('span', { text: day(message.time) }));
+        rows.push({ key: `day ${date}`, make });
       }
       message.follows = this.#belong(before, message);
       message.isFollowed = this.#belong(message, after);
@@ -122,10 +123,9 @@ export class Thread {
     });
     if (isTyping) {
       const name = conversation.assigneeName ?? t('agent');
-      const dots = () => [el('i'), el('i'), el('i')];
-      rows.push({
-        key: 'typing', make: () => el('li', { class: 'row typing' }, el('div', { class: 'bubble', role: 'img', 'aria-label': t('typing', { name }) }, ...dots())),
-      });
+      const bubble = { class: 'bubble', role: 'img', 'aria-label': t('typing', { name }) };
+      const make = () => el('li', { class: 'row typing' }, el('div', bubble, el('i'), el('i'), el('i')));
+      rows.push({ key: 'typing', make });
     }
     if (conversation?.state === 'resolved' && !pending.length) {
       rows.push({ key: 'closed', make: () => el('li', { class: 'closed', text: t('closed') }) });
@@ -146,7 +146,7 @@ export class Thread {
     this.#top.dataset.state = state;
     if (state === 'loading') this.#top.replaceChildren(el('p', { class: 'note', text: t('older') }));
     if (state === 'failed') {
-      const again = el('button', { type: 'button', class: 'plain', text: t('retry'), onclick: () => this.#session.loadOlder() });
+      const again = plainButton(t('retry'), () => this.#session.loadOlder());
       this.#top.replaceChildren(el('p', { class: 'note' }, t('olderFailed'), ' ', again));
     }
     if (state === 'begin') {
@@ -178,8 +178,7 @@ export class Thread {
     element.classList.toggle('followed', message.isFollowed);
     const sender = message.isOwn ? t('you') : this.#session.nameOf(message) ?? t('agent');
     const isOpen = this.#session.client.state === 'open';
-    const status = !message.isOwn ? '' : message.failed ? 'failed' : !message.isPending ? this.#session.statusOf(message) :
-      message.isStored ? 'sent' : 'sending';
+    const status = message.isOwn ? this.#statusOf(message) : '';
     const shown = [sender, status, message.time, status === 'sending' && isOpen].join(' ');
     if (row.shown === shown) return;
     row.shown = shown;
@@ -194,17 +193,26 @@ export class Thread {
     if (status !== 'failed') return trouble.replaceChildren();
     const { client } = this.#session;
     const { code, message: reason } = message.failed;
+    const text = t({ unconfirmed: 'unconfirmed', too_long: 'tooLong' }[code] ?? 'failed');
     trouble.replaceChildren(
-      el('span', { text: code === 'unconfirmed' ? t('unconfirmed') : code === 'too_long' ? t('tooLong') : t('failed'), title: reason }),
-      el('button', { type: 'button', class: 'plain', text: t('retry'), onclick: () => client.retry(message.clientMessageId) }),
-      el('button', { type: 'button', class: 'plain', text: t('discard'), onclick: () => client.discard(message.clientMessageId) }));
+      el('span', { text, title: reason }),
+      plainButton(t('retry'), () => client.retry(message.clientMessageId)),
+      plainButton(t('discard'), () => client.discard(message.clientMessageId)));
+  }
+
+  #statusOf(message) {
+    if (message.failed) return 'failed';
+    if (message.isPending) return message.isStored ? 'sent' : 'sending';
+    return this.#session.statusOf(message);
   }
 
   #attachment(attachment) {
     const { t, size } = this.#texts;
-    const address = (mustShow) => addressOf({ base: this.#options.base, token: this.#session.token, id: attachment.id, mustShow });
+    const { base } = this.#options;
+    const address = (mustShow) => addressOf({ base, token: this.#session.token, id: attachment.id, mustShow });
     const name = String(attachment.name);
     const label = el('span', { class: 'name', text: name });
+    const bytes = el('span', { class: 'size', text: size(Number(attachment.size) || 0) });
     const chip = el('button', {
       type: 'button', class: 'file', title: t('download', { name }),
       onclick: async () => {
@@ -215,7 +223,7 @@ export class Thread {
           label.textContent = t('downloadFailed', { name });
         }
       },
-    }, icon('file'), el('span', { class: 'about' }, label, el('span', { class: 'size', text: size(Number(attachment.size) || 0) })));
+    }, icon('file'), el('span', { class: 'about' }, label, bytes));
     if (!isPicture(attachment)) return chip;
     const link = el('a', { class: 'picture', target: '_blank', rel: 'noopener' });
     // What can't be shown (no picture after all, or the host page's policy forbids it) is a file to save.
@@ -226,4 +234,8 @@ export class Thread {
     }).catch(save);
     return link;
   }
+}
+
+function plainButton(text, onclick) {
+  return el('button', { type: 'button', class: 'plain', text, onclick });
 }

@@ -13,8 +13,9 @@
 //   data-color     the accent, `#rrggbb`
 //   data-side      `left`; else right
 //
-// A page's own scripts have `CustomerChat.open()`, `.close()`, `.toggle()`, `.setName(name)`, `.isOpen` and `.unread`, and
-// the events `customer-chat:open`, `customer-chat:close` and `customer-chat:unread` (`detail`: the count) of `document`.
+// A page's own scripts have `CustomerChat.open()`, `.close()`, `.toggle()`, `.setName(name)`, `.isOpen` and `.unread`,
+// and the events `customer-chat:open`, `customer-chat:close` and `customer-chat:unread` (`detail`: the count) of
+// `document`.
 //
 // This file draws the button. All else is loaded when the customer wants it, or has used it before. Whatever the host
 // page's styles and content security policy are, it lives in a shadow root with sheets of its own; the policy has to
@@ -69,7 +70,9 @@
       font-size: 12px; font-weight: 600; line-height: 18px; text-align: center;
     }
     .live { position: fixed; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
-    @media (prefers-reduced-motion: reduce) { *, *::before, *::after { animation: none !important; transition: none !important; } }
+    @media (prefers-reduced-motion: reduce) {
+      *, *::before, *::after { animation: none !important; transition: none !important; }
+    }
     @media (forced-colors: active) { .launcher { border: 2px solid ButtonText; } }
     @media print { .chat { display: none; } }
   `;
@@ -108,7 +111,10 @@
     badge.hidden = isOpen || !unread;
     badge.textContent = unread > 99 ? '99+' : unread;
     const isDark = options.theme ? options.theme === 'dark' : dark.matches;
-    chat.className = ['chat', isDark && 'dark', options.side === 'left' && 'left', isOpen && 'open'].filter(Boolean).join(' ');
+    chat.className = 'chat';
+    chat.classList.toggle('dark', isDark);
+    chat.classList.toggle('left', options.side === 'left');
+    chat.classList.toggle('open', isOpen);
   }
 
   function accent(color) {
@@ -190,9 +196,9 @@
   function mount() {
     adopt(css);
     const icon = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-    const stroke = { viewBox: '0 0 24 24', stroke: 'currentColor', 'stroke-width': 2, 'stroke-linecap': 'round', 'stroke-linejoin': 'round' };
-    for (const [name, value] of Object.entries(stroke)) icon.setAttribute(name, value);
-    icon.setAttribute('aria-hidden', 'true');
+    const stroke = { stroke: 'currentColor', 'stroke-width': 2, 'stroke-linecap': 'round', 'stroke-linejoin': 'round' };
+    const attributes = { viewBox: '0 0 24 24', 'aria-hidden': 'true', ...stroke };
+    for (const [name, value] of Object.entries(attributes)) icon.setAttribute(name, value);
     icon.append(path);
     Object.assign(launcher, { type: 'button', className: 'launcher', onclick: () => (isOpen ? close() : open()) });
     launcher.onpointerenter = launcher.onfocus = () => panel().catch(() => {}); // so that it opens at once
@@ -209,7 +215,8 @@
     dark.addEventListener('change', draw);
     document.body.append(host);
     // Sites that change pages by script may put in another body.
-    new MutationObserver(() => host.isConnected || document.body?.append(host)).observe(document.documentElement, { childList: true });
+    const comeBack = () => host.isConnected || document.body?.append(host);
+    new MutationObserver(comeBack).observe(document.documentElement, { childList: true });
     if (kept('sessionStorage', options.prefix)) open();
     else if (kept('localStorage', `${options.prefix}.visitor`)) { // something may wait unread
       (window.requestIdleCallback ?? setTimeout)(() => panel().catch(() => {}));

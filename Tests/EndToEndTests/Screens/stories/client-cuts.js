@@ -80,21 +80,23 @@ exports.run = async ({ system, open }) => {
     const page = await open('/');
     page.expectProblem(/WebSocket/);
     setTimeout(proxy.calm, 1000 * SECONDS);
-    const [agent, ...tabs] = await page.call(write, {
-      url: `ws://127.0.0.1:${proxy.port}/ws/chat`, customers: customers.map(({ token }) => token), agentToken: ann.token, seconds: SECONDS,
-    });
+    const url = `ws://127.0.0.1:${proxy.port}/ws/chat`;
+    const tokens = customers.map(({ token }) => token);
+    const [agent, ...tabs] = await page.call(write, { url, customers: tokens, agentToken: ann.token, seconds: SECONDS });
     assert(proxy.counts.cut > 5 && proxy.counts.silenced > 1, `${JSON.stringify(proxy.counts)} is not much`);
     for (const { conversationId, said, told } of tabs) {
       const stored = [];
       for (let more = true; more;) {
-        const page = await system.rest('GET', `/conversations/${conversationId}/messages?after=${stored.length}&limit=200`, { token: ann.token });
+        const target = `/conversations/${conversationId}/messages?after=${stored.length}&limit=200`;
+        const page = await system.rest('GET', target, { token: ann.token });
         stored.push(...page.messages);
         more = page.hasMore;
       }
       const texts = stored.map(({ content }) => content);
       const tab = /^tab \d+,/.exec(said[0])[0];
       assert.deepEqual(texts.filter((text) => text.startsWith(tab)), said);
-      assert.deepEqual(texts.filter((text) => text.startsWith('answer')), agent.said.filter((text) => text.endsWith(conversationId)));
+      const answers = agent.said.filter((text) => text.endsWith(conversationId));
+      assert.deepEqual(texts.filter((text) => text.startsWith('answer')), answers);
       const expected = stored.map(({ seq, id, content }) => [conversationId, seq, id, content]);
       const toldAgent = agent.told.filter(([conversation]) => conversation === conversationId);
       for (const list of [told, toldAgent]) assert.deepEqual(list.sort((a, b) => a[1] - b[1]), expected);

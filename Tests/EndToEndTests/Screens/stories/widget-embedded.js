@@ -13,14 +13,16 @@ exports.run = async ({ system, open, shot }) => {
   const ann = await system.agent('Ann Lee');
   const agent = await system.connect(ann.token);
   const { origin, host } = new URL(system.base);
-  const policy = `default-src 'none'; style-src 'self'; script-src ${origin}; connect-src ${origin} ws://${host}; img-src blob: data:; `
-    + "require-trusted-types-for 'script'; trusted-types 'none'";
+  const policy = `default-src 'none'; style-src 'self'; script-src ${origin}; connect-src ${origin} ws://${host}; `
+    + "img-src blob: data:; require-trusted-types-for 'script'; trusted-types 'none'";
   const site = http.createServer((request, response) => {
     const isPage = request.url === '/';
-    response.writeHead(200, { 'Content-Type': isPage ? 'text/html; charset=utf-8' : 'text/css', 'Content-Security-Policy': policy });
+    const type = isPage ? 'text/html; charset=utf-8' : 'text/css';
+    response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': policy });
     response.end(isPage ? `<!doctype html><html lang="zh-Hant"><head><title>Shop</title><link rel="icon" href="data:,">
       <link rel="stylesheet" href="site.css"></head><body><p>the shop</p><script src="${origin}/widget.js" data-title="Shop help"
-      data-name="李娜" data-lang="en" data-color="#8a1c1c" data-side="left" data-visitor="account-${ann.id}" data-greeting="Ask the shop" defer></script></body></html>` : styles);
+      data-name="李娜" data-lang="en" data-color="#8a1c1c" data-side="left" data-visitor="account-${ann.id}"
+      data-greeting="Ask the shop" defer></script></body></html>` : styles);
   });
   await new Promise((resolve) => { site.listen(0, '127.0.0.1', resolve); });
   try {
@@ -41,11 +43,13 @@ exports.run = async ({ system, open, shot }) => {
       const box = findAll({ css: '.panel' })[0].getBoundingClientRect();
       return {
         launcher: style('.launcher').backgroundColor, text: style('.text').color, size: style('.text').fontSize,
-        margin: style('.launcher').margin, site: getComputedStyle(document.querySelector('p')).color, left: box.left, width: box.width,
+        margin: style('.launcher').margin, site: getComputedStyle(document.querySelector('p')).color,
+        left: box.left, width: box.width,
       };
     });
     assert.deepEqual(look, {
-      launcher: 'rgb(138, 28, 28)', text: 'rgb(255, 255, 255)', size: '15px', margin: '0px', site: 'rgb(0, 255, 0)', left: 20, width: 384,
+      launcher: 'rgb(138, 28, 28)', text: 'rgb(255, 255, 255)', size: '15px', margin: '0px', site: 'rgb(0, 255, 0)',
+      left: 20, width: 384,
     });
     await shot(page, 'widget-embedded');
     // The site knows who it is: another device of theirs goes on with the same conversation.

@@ -32,7 +32,8 @@ exports.run = async ({ system, open, shot }) => {
     await widget.start(page, `Files ${ann.id.slice(0, 6)}`);
     const done = (count) => page.until((wanted) => findAll({ css: '.tray li.done' }).length === wanted, count);
 
-    await page.choose(['button', 'Attach files'], [put('photo.png', Buffer.from(await picture(page, 600, 400))), put('要点.txt', '要点')]);
+    const photo = put('photo.png', Buffer.from(await picture(page, 600, 400)));
+    await page.choose(['button', 'Attach files'], [photo, put('要点.txt', '要点')]);
     await done(2);
     const asked = `Look at this, ${ann.id}`;
     await page.type(['textarea', 'Message'], asked);
@@ -59,14 +60,16 @@ exports.run = async ({ system, open, shot }) => {
     await page.call((bytes) => {
       const transfer = new DataTransfer();
       transfer.items.add(new File([new Uint8Array(bytes)], 'pasted.png', { type: 'image/png' }));
-      findAll({ css: 'textarea' })[0].dispatchEvent(new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true }));
+      const event = new ClipboardEvent('paste', { clipboardData: transfer, bubbles: true, cancelable: true });
+      findAll({ css: 'textarea' })[0].dispatchEvent(event);
     }, await picture(page, 30, 20));
     await done(1);
     await page.call(() => {
       const dataTransfer = new DataTransfer();
       dataTransfer.items.add(new File(['dropped'], 'dropped.txt', { type: 'text/plain' }));
       for (const type of ['dragover', 'drop']) {
-        findAll({ css: '.scroll' })[0].dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true, composed: true }));
+        const event = new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true, composed: true });
+        findAll({ css: '.scroll' })[0].dispatchEvent(event);
       }
     });
     await done(2);

@@ -25,13 +25,14 @@ exports.run = async ({ system, open }) => {
   const place = await page.call(() => {
     const scroll = findAll({ css: '.scroll' })[0];
     scroll.scrollTop = 320;
-    const row = findAll({ css: '.list .row' }).find((row) => row.getBoundingClientRect().top > scroll.getBoundingClientRect().top);
-    return { text: visibleText(row), top: row.getBoundingClientRect().top };
+    const top = (element) => element.getBoundingClientRect().top;
+    const row = findAll({ css: '.list .row' }).find((row) => top(row) > top(scroll));
+    return { text: visibleText(row), top: top(row) };
   });
   await page.call(() => { findAll({ css: '.scroll' })[0].scrollTop -= 30; });
   await page.until((count) => findAll({ css: '.list .row .text' }).length > count, shown.length);
-  const now = await page.call((text) => findAll({ css: '.list .row' }).find((row) => visibleText(row) === text).getBoundingClientRect().top,
-    place.text);
+  const topOf = (text) => findAll({ css: '.list .row' }).find((row) => visibleText(row) === text).getBoundingClientRect().top;
+  const now = await page.call(topOf, place.text);
   assert(Math.abs(now - place.top - 30) < 2, `${place.text} was at ${place.top} and is at ${now}`);
 
   // Up here, a new message is not forced on the reader.

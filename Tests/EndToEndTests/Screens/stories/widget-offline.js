@@ -18,7 +18,7 @@ exports.run = async ({ system, open, shot }) => {
   await page.emulate({ offline: true });
   await page.read('You are offline');
   for (const text of ['first', 'second', 'third']) await widget.say(page, text);
-  assert.equal(await page.count('.row.own[data-status=sending]'), 3);
+  await page.until(() => findAll({ css: '.row.own[data-status=sending]' }).length === 3);
   await shot(page, 'widget-offline');
   await agent.say('are you there?', { conversationId });
 

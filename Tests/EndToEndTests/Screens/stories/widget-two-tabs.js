@@ -26,7 +26,7 @@ exports.run = async ({ system, open }) => {
     await page.until((count) => findAll({ css: '.list .row .text' }).length === count, said.length);
     await page.gone('.row.own[data-status=sending]');
   }
-  const { conversationId } = await agent.next((frame) => frame.type === 'message' && frame.content.startsWith('tab ') && frame.content.endsWith(ann.id));
+  const { conversationId } = await agent.next((frame) => frame.type === 'message' && said.includes(frame.content));
   const stored = (await system.rest('GET', `/conversations/${conversationId}/messages`, { token: ann.token }))
     .messages.map(({ content }) => content);
   assert.deepEqual([...stored].sort(), [...said].sort());

@@ -17,7 +17,8 @@ exports.run = async ({ system, open, shot }) => {
     for (const [number, content] of ['keep this', 'drop this'].entries()) {
       const clientMessageId = `yesterday-${number}-${Math.random()}`;
       const order = Date.now() - 25 * 3600e3 + number;
-      localStorage.setItem(`${prefix}.outbox.${clientMessageId}`, JSON.stringify({ clientMessageId, content, order, sentAt: order }));
+      const item = { clientMessageId, content, order, sentAt: order };
+      localStorage.setItem(`${prefix}.outbox.${clientMessageId}`, JSON.stringify(item));
     }
   });
   await page.reload();
