@@ -18,7 +18,7 @@ button { cursor: pointer; touch-action: manipulation; }
 .sender { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .note { color: var(--muted); font-size: 13px; }
 .plain {
-  padding: 2px 4px; border: 0; border-radius: 4px; background: none; color: var(--accent-text); font-weight: 600;
+  min-height: 24px; padding: 1px 4px; border: 0; border-radius: 4px; background: none; color: var(--accent-text); font-weight: 600;
   text-decoration: underline; text-underline-offset: 2px;
 }
 
@@ -122,6 +122,7 @@ textarea {
 .tray .name { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .tray .failed { background: var(--bad-paper); }
 .tray .failed .name { white-space: normal; color: var(--bad); }
+.tray .plain { margin-inline-start: -4px; }
 .tray .size { color: var(--muted); }
 progress { display: block; width: 100%; height: 4px; margin-top: 6px; border: 0; border-radius: 2px; overflow: hidden; appearance: none; background: var(--line); accent-color: var(--accent); }
 progress::-webkit-progress-bar { background: var(--line); }

@@ -3,6 +3,7 @@ const assert = require('assert');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const { inspect } = require('../accessibility');
 const { widget } = require('../screens');
 
 /** The bytes of a picture, as a browser makes it. */
@@ -38,6 +39,7 @@ exports.run = async ({ system, open, shot }) => {
     const asked = `Look at this, ${ann.id}`;
     await page.type(['textarea', 'Message'], asked);
     await shot(page, 'widget-tray');
+    assert.deepEqual(await inspect(page), []);
     await page.click(['button', 'Send']);
     const sent = await agent.next((frame) => frame.type === 'message' && frame.content === asked);
     const { conversationId } = sent;
@@ -84,6 +86,7 @@ exports.run = async ({ system, open, shot }) => {
     await page.choose(['button', 'Attach files'], [put('late.txt', 'late')]);
     await page.read('late.txt did not upload.');
     await shot(page, 'widget-upload-failed');
+    assert.deepEqual(await inspect(page), []);
     await page.emulate({ offline: false });
     await page.click(['.tray button', 'Remove film.bin']);
     await page.click(['.tray button', 'Try again']);

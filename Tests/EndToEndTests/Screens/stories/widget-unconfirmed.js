@@ -1,5 +1,6 @@
 'use strict';
 const assert = require('assert');
+const { inspect } = require('../accessibility');
 const { widget } = require('../screens');
 
 exports.name = 'A message that was sent yesterday and never confirmed is not sent again by itself: its writer decides';
@@ -27,6 +28,7 @@ exports.run = async ({ system, open, shot }) => {
   await agent.next((frame) => frame.type === 'message' && frame.content === 'and this is new');
   await page.read('May not have been sent.');
   await shot(page, 'widget-unconfirmed');
+  assert.deepEqual(await inspect(page), []);
 
   await page.click(['button', 'Try again']);
   await agent.next((frame) => frame.type === 'message' && frame.content === 'keep this');
