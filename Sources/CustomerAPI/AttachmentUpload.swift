@@ -90,7 +90,8 @@ struct AttachmentUpload: Sendable {
         let deadline = ContinuousClock.now + Self.timeout
         var beginning: [UInt8] = []
         var count = 0
-        for try await part in body {
+        var parts = body.makeAsyncIterator()
+        while let part = try await next(&parts) {
             guard ContinuousClock.now < deadline else {
                 throw APIError(.requestTimeout, "request_timeout", "The attachment did not arrive in time.")
             }
@@ -104,5 +105,10 @@ struct AttachmentUpload: Sendable {
             throw APIError(.badRequest, "malformed_request", "The body is not as long as its Content-Length says.")
         }
         return beginning
+    }
+
+    /// - Returns: `nil` at the end, also when the client went away: the count of the bytes will tell.
+    private func next(_ parts: inout RequestBody.AsyncIterator) async throws -> ByteBuffer? {
+        do { return try await parts.next() } catch is IOError { return nil }
     }
 }
