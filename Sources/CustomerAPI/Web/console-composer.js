@@ -230,13 +230,18 @@ export class Composer {
     this.uploads.clear();
     this.stopTyping();
     this.empty();
+    this.text.focus(); // also after a click on Send, which is disabled now and would keep it
   }
 
   async submitNote(id, content) {
     this.send.disabled = true;
     const done = await attempt(() => writeNote(id, content));
-    if (done && this.id === id) this.empty();
-    else if (done) keepDraft(id, null);
+    if (done && this.id === id) {
+      this.empty();
+      this.text.focus();
+    } else if (done) {
+      keepDraft(id, null);
+    }
     this.showSendable();
   }
 

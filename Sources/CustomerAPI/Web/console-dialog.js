@@ -42,7 +42,7 @@ export function showDialog(
     },
     h('div', { class: 'dialog-body' }, body), problem,
     h('div', { class: 'dialog-buttons' }, extra,
-      h('button', { type: 'button', onclick: () => dialog.close() }, submit ? cancel : t('close')), button));
+      h('button', { type: 'button', class: 'dialog-cancel', onclick: () => dialog.close() }, submit ? cancel : t('close')), button));
     const dialog = h('dialog', { class: wide ? 'wide' : null, 'aria-label': title },
       h('header', { class: 'dialog-head' },
         h('h2', {}, title), iconButton('close', t('close'), { onclick: () => dialog.close() }),
@@ -58,7 +58,8 @@ export function showDialog(
     dialog.addEventListener('click', (event) => event.target === dialog && pressed === dialog && dialog.close());
     document.body.append(dialog);
     dialog.showModal();
-    (form.querySelector('[autofocus]') ?? form.querySelector('input, textarea, select'))?.focus();
+    // Where nothing is to be written, on what does no harm.
+    (form.querySelector('[autofocus]') ?? form.querySelector('input, textarea, select, .dialog-cancel')).focus();
   });
 }
 
@@ -82,6 +83,7 @@ export function notice(text, { problem = false, action } = {}) {
     action && h('button', {
       type: 'button', class: 'quiet', onclick: () => { element.remove(); action.run(); },
     }, action.label));
+  for (const earlier of notices.children) if (earlier.firstChild.textContent === text) earlier.remove();
   if (!notices.isConnected) document.body.append(notices);
   // The top layer, above an open dialog; shown again, it is the topmost.
   if (notices.matches(':popover-open')) notices.hidePopover();

@@ -28,7 +28,7 @@ exports.run = async ({ system, open, shot }) => {
   const page = await open('/console');
   await desk.signIn(page, ann);
   await desk.take(page, 'Waiting', name);
-  await page.read('files');
+  await page.see(['.messages .message', 'files']);
   assert.deepEqual((await desk.texts(page)).slice(0, hostile.length), hostile);
   await page.see(['.note', hostile[0]]);
   for (const tag of [evil, 'javascript:alert(10)']) await page.read(tag);
