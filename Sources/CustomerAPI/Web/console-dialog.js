@@ -77,7 +77,7 @@ export function field(label, control, hint) {
 
 const notices = h('div', { class: 'notices', role: 'status', 'aria-live': 'polite', popover: 'manual' });
 
-/** Says something for six seconds; `action` `{label, run}` is a button in it. */
+/** Says something for some seconds; `action` `{label, run}` is a button in it. */
 export function notice(text, { problem = false, action } = {}) {
   const element = h('div', { class: problem ? 'notice problem' : 'notice' }, h('span', {}, text),
     action && h('button', {
@@ -90,10 +90,12 @@ export function notice(text, { problem = false, action } = {}) {
   notices.showPopover();
   notices.append(element);
   while (notices.children.length > 3) notices.firstChild.remove();
-  setTimeout(() => {
+  const end = () => {
+    if (element.matches(':hover, :focus-within')) return setTimeout(end, 1000); // it is being read, or about to be used
     element.remove();
     if (notices.children.length === 0 && notices.matches(':popover-open')) notices.hidePopover();
-  }, problem || action ? 9000 : 5000);
+  };
+  setTimeout(end, action ? 20_000 : problem ? 10_000 : 5000);
 }
 
 /** Does something and says so if it failed; returns whether it did. */

@@ -92,7 +92,7 @@ function build() {
     h('div', { class: 'nav-pages' }, Object.values(links)),
     h('div', { class: 'nav-tools' }, sound,
       h('button', {
-        type: 'button', class: 'nav-button', 'aria-label': t('help.title'), title: `${t('help.title')} (?)`,
+        type: 'button', class: 'nav-button help-button', 'aria-label': t('help.title'), title: `${t('help.title')} (?)`,
         onclick: showHelp,
       }, icon('help')),
       h('button', {
@@ -210,10 +210,10 @@ function drawSound() {
 async function logOut() {
   const unsent = unsentCount();
   if (unsent > 0 && !(await confirmed(t('logout'), t('logout.unsent', { n: unsent }), t('logout')))) return;
-  stopLive();
-  // Ended here whatever the server says: without it the token runs out by itself.
-  await call('POST', '/agents/logout').catch(() => {});
+  const headers = { Authorization: `Bearer ${session.token}` };
   endSession(null);
+  // Ended here whatever the server says: if it can't be reached, the token runs out by itself.
+  await call('POST', '/agents/logout', { headers }).catch(() => {});
 }
 
 // Keys -------------------------------------------------------------------------------------------------------------------
