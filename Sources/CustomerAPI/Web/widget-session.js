@@ -219,8 +219,12 @@ export class Session extends EventTarget {
     const kept = this.#storage.get('conversation');
     const told = conversations.find((c) => c.conversationId === kept) ?? conversations.at(-1);
     if (!told) return;
-    if (told.conversationId !== this.conversation?.conversationId) this.#show(told);
-    else this.conversation = { ...told, fence: this.conversation.fence };
+    if (told.conversationId !== this.conversation?.conversationId) {
+      this.#show(told);
+      this.loadOlder();
+    } else {
+      this.conversation = { ...told, fence: this.conversation.fence };
+    }
     this.#upTo = told.seq;
     this.unread = told.unread;
   }
@@ -240,7 +244,6 @@ export class Session extends EventTarget {
     this.isTyping = false;
     this.hasOlder = false;
     this.isLoadingOlder = false;
-    this.loadOlder();
   }
 
   #message(message) {
@@ -249,6 +252,7 @@ export class Session extends EventTarget {
       const last = this.messages.at(-1);
       if (last && Date.parse(timestamp) < Date.parse(last.timestamp)) return; // of an older conversation
       this.#show({ conversationId, state: 'waiting' });
+      if (seq > 1) this.loadOlder();
     }
     if (this.conversation.state === 'resolved' && own) this.conversation.state = 'waiting';
     const isNew = !this.#messages.has(seq);

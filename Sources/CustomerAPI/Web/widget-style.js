@@ -122,7 +122,7 @@ textarea {
 .tray .name { display: block; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .tray .failed { background: var(--bad-paper); }
 .tray .failed .name { white-space: normal; color: var(--bad); }
-.tray .plain { margin-inline-start: -4px; }
+.tray .plain, .notice .plain { margin-inline-start: -4px; }
 .tray .size { color: var(--muted); }
 progress { display: block; width: 100%; height: 4px; margin-top: 6px; border: 0; border-radius: 2px; overflow: hidden; appearance: none; background: var(--line); accent-color: var(--accent); }
 progress::-webkit-progress-bar { background: var(--line); }
