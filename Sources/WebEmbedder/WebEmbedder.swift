@@ -1,26 +1,36 @@
-import Foundation
+import FoundationEssentials
+import Glibc
 
 /// `WebEmbedder OUTPUT FILE…`: writes a Swift source with the contents of all files, by their names. For the plugin
 /// `EmbedWeb`.
 ///
-/// Exit code 1, with the file's name on stderr, for one that can't be read or is not UTF-8.
+/// Exit code 1, with the reason on stderr, where a file can't be read or is not UTF-8.
 @main
 struct WebEmbedder {
-    static func main() throws {
-        let paths = CommandLine.arguments.dropFirst()
-        guard let output = paths.first else { exit(2) }
+    static func main() {
+        do {
+            let paths = Array(CommandLine.arguments.dropFirst())
+            try Data(source(of: paths.dropFirst()).utf8).write(to: URL(filePath: paths[0]), options: .atomic)
+        } catch {
+            let line = Array("WebEmbedder: \(error)\n".utf8)
+            _ = write(STDERR_FILENO, line, line.count)
+            exit(1)
+        }
+    }
+
+    private struct NotText: Error { let path: String }
+
+    private static func source(of paths: some Sequence<String>) throws -> String {
         var source = "/// The files of the folder Web, by name.\nenum EmbeddedWebFiles {\n"
         source += "    static let contents: [(name: String, text: StaticString)] = [\n"
-        for path in paths.dropFirst() {
-            let url = URL(fileURLWithPath: path)
-            guard let text = String(data: try Data(contentsOf: url), encoding: .utf8) else {
-                FileHandle.standardError.write(Data("\(path) is not UTF-8 text\n".utf8))
-                exit(1)
+        for path in paths {
+            let url = URL(filePath: path)
+            guard let text = String(validating: try Data(contentsOf: url), as: UTF8.self) else {
+                throw NotText(path: path)
             }
             source += "        (\"\(url.lastPathComponent)\", \"\(escaped(text))\"),\n"
         }
-        source += "    ]\n}\n"
-        try Data(source.utf8).write(to: URL(fileURLWithPath: output), options: .atomic)
+        return source + "    ]\n}\n"
     }
 
     /// The text as it stands between the quotes of a string literal.
