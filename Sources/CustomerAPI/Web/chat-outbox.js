@@ -63,7 +63,9 @@ async function exclusively(name, held) {
   const timer = setInterval(() => {
     if (document.visibilityState === 'visible') patience.abort();
   }, PATIENCE);
+  let hasBegun = false;
   const began = () => {
+    hasBegun = true;
     clearInterval(timer);
     return held();
   };
@@ -71,7 +73,8 @@ async function exclusively(name, held) {
     return await navigator.locks.request(name, { signal: patience.signal }, began);
   } catch (error) {
     clearInterval(timer);
-    if (!patience.signal.aborted) throw error;
-    return navigator.locks.request(name, { steal: true }, held);
+    if (hasBegun) throw error; // another tab took it
+    if (patience.signal.aborted) return navigator.locks.request(name, { steal: true }, held);
+    return held(); // no locks in sandboxed frames
   }
 }

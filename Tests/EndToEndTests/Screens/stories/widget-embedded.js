@@ -16,9 +16,10 @@ exports.run = async ({ system, open, shot }) => {
   const policy = `default-src 'none'; style-src 'self'; script-src ${origin}; connect-src ${origin} ws://${host}; `
     + "img-src blob: data:; require-trusted-types-for 'script'; trusted-types 'none'";
   const site = http.createServer((request, response) => {
-    const isPage = request.url === '/';
+    const isPage = request.url !== '/site.css';
     const type = isPage ? 'text/html; charset=utf-8' : 'text/css';
-    response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': policy });
+    const sandbox = request.url === '/sandboxed' ? '; sandbox allow-scripts allow-forms' : '';
+    response.writeHead(200, { 'Content-Type': type, 'Content-Security-Policy': policy + sandbox });
     response.end(isPage ? `<!doctype html><html lang="zh-Hant"><head><title>Shop</title><link rel="icon" href="data:,">
       <link rel="stylesheet" href="site.css"></head><body><p>the shop</p><script src="${origin}/widget.js" data-title="Shop help"
       data-name="李娜" data-lang="en" data-color="#8a1c1c" data-side="left" data-visitor="account-${ann.id}"
@@ -57,6 +58,12 @@ exports.run = async ({ system, open, shot }) => {
     await other.click(['button', 'Open chat']);
     await other.read('welcome');
     assert.deepEqual(await page.call(() => Object.keys(window).filter((name) => /chat/i.test(name))), ['CustomerChat']);
+    // Where there is neither storage nor a lock between tabs.
+    const sandboxed = await open(`http://127.0.0.1:${site.address().port}/sandboxed`);
+    await sandboxed.click(['button', 'Open chat']);
+    await sandboxed.read('welcome');
+    await widget.say(sandboxed, 'from a sandbox');
+    await page.read('from a sandbox');
     await page.call(() => CustomerChat.close());
     await page.gone('.panel');
   } finally {
