@@ -25,7 +25,7 @@ export class AdminPage {
             type: 'button', class: 'primary', onclick: () => this.edit(null),
           }, icon('plus'), t('admin.add'))),
         h('div', { class: 'filters', role: 'search' }, this.search),
-        h('div', { class: 'table-frame' }, h('table', { class: 'records' },
+        h('div', { class: 'table-frame' }, h('table', { class: 'records agents' },
           h('thead', {},
             h('tr', {},
               [

@@ -26,7 +26,10 @@ export class ListPane {
         place, length, selected: id !== undefined && id === this.selectedId,
         showAssignee: this.list !== lists.mine && this.list !== lists.waiting,
       }),
-      onneed: (from, to) => this.list?.ensure(from, to),
+      onneed: (from, to) => {
+        this.point();
+        this.list?.ensure(from, to);
+      },
       properties: { role: 'listbox', 'aria-label': t('list.label'), id: 'conversations' },
     });
     this.build();
@@ -234,6 +237,15 @@ export class ListPane {
     this.onopen(id);
   }
 
+  /** Says which row is the chosen one, while it is among those that there are elements for. */
+  point() {
+    const { element } = this.scroller;
+    const id = this.selectedId && this.scroller.elementOf(this.selectedId) ? `row-${this.selectedId}` : null;
+    if (id === element.getAttribute('aria-activedescendant')) return;
+    if (id) element.setAttribute('aria-activedescendant', id);
+    else element.removeAttribute('aria-activedescendant');
+  }
+
   /** Marks what is open, and reads the threads beside it, which are likely to be next. */
   select(id) {
     const before = this.selectedId;
@@ -243,8 +255,7 @@ export class ListPane {
     const place = this.list.rows.indexOf(id);
     if (place >= 0) this.lastPlace = place;
     if (id && place >= 0) this.scroller.reveal(place);
-    if (id && this.scroller.elementOf(id)) this.scroller.element.setAttribute('aria-activedescendant', `row-${id}`);
-    else this.scroller.element.removeAttribute('aria-activedescendant');
+    this.point();
     clearTimeout(this.beside);
     if (place < 0) return;
     this.beside = setTimeout(() => {

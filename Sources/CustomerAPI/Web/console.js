@@ -92,7 +92,7 @@ function build() {
     h('div', { class: 'nav-pages' }, Object.values(links)),
     h('div', { class: 'nav-tools' }, sound,
       h('button', {
-        type: 'button', class: 'nav-button help-button', 'aria-label': t('help.title'), title: `${t('help.title')} (?)`,
+        type: 'button', class: 'nav-button', 'aria-label': t('help.title'), title: `${t('help.title')} (?)`,
         onclick: showHelp,
       }, icon('help')),
       h('button', {
