@@ -5,17 +5,40 @@ import Testing
 ///
 /// The stories are JavaScript, in `Screens/stories/`; `Screens/story.js` says how to write one. They share a system, whose
 /// gateways they may kill, and a Chromium. Their screenshots are in `SCREENS_FOLDER`, or `.build/screens`.
-@Suite("Screens", .serialized, .screenStage)
+@Suite("Screens", .screenStage)
 struct ScreenTests {
-    static let stories = ((try? FileManager.default.contentsOfDirectory(atPath: ScreenStage.stories.path)) ?? [])
-        .filter { $0.hasSuffix(".js") }.sorted().map { String($0.dropLast(3)) }
-
-    @Test("The story goes well", arguments: stories)
-    func story(_ name: String) async throws {
+    @Test("The story goes well", arguments: Story.all)
+    func story(_ story: Story) async throws {
         let stage = try #require(ScreenStage.current)
-        let (code, output) = try await stage.play(name)
+        let (code, output) = try await stage.play(story)
         #expect(code == 0, "\(output)")
     }
+}
+
+/// A file of `Screens/stories/`.
+struct Story: Sendable, CustomTestStringConvertible {
+    let name: String
+    /// Its place among all.
+    let number: Int
+    /// Nothing else may be played at the same time: it kills gateways, or fills all lists.
+    let isAlone: Bool
+
+    var testDescription: String { name }
+
+    /// By name.
+    static let all: [Story] = {
+        let files = (try? FileManager.default.contentsOfDirectory(at: folder, includingPropertiesForKeys: nil)) ?? []
+        return files.filter { $0.pathExtension == "js" }.sorted { $0.path < $1.path }.enumerated().map { number, file in
+            let text = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
+            return Story(
+                name: file.deletingPathExtension().lastPathComponent,
+                number: number,
+                isAlone: ["needsGateways", "alone"].contains { text.contains("exports.\($0) = true") }
+            )
+        }
+    }()
+
+    private static let folder = ScreenStage.scripts.appendingPathComponent("stories")
 }
 
 /// What the stories need: a system of their own, somebody who starts its gateways again, and a Chromium.
@@ -23,7 +46,6 @@ final class ScreenStage: Sendable {
     @TaskLocal static var current: ScreenStage?
 
     static let scripts = Repository.endToEndTests.appendingPathComponent("Screens")
-    static let stories = scripts.appendingPathComponent("stories")
     static let screenshots =
         ProcessInfo.processInfo.environment["SCREENS_FOLDER"].map { URL(fileURLWithPath: $0) }
         ?? Repository.root.appendingPathComponent(".build/screens")
@@ -31,6 +53,7 @@ final class ScreenStage: Sendable {
     private let direct: DirectStack
     private let folder: URL
     private let browserURL: String
+    private let turns = Watched(Turns())
 
     private var pidFile: URL { folder.appendingPathComponent("gateways.json") }
     private var tokenFile: URL { folder.appendingPathComponent("tokens") }
@@ -67,17 +90,20 @@ final class ScreenStage: Sendable {
 
     /// Pictures only: the folder may be anybody's.
     private static func removeOldScreenshots() {
-        let files = (try? FileManager.default.contentsOfDirectory(at: screenshots, includingPropertiesForKeys: nil)) ?? []
+        let files =
+            (try? FileManager.default.contentsOfDirectory(at: screenshots, includingPropertiesForKeys: nil)) ?? []
         for file in files where file.pathExtension == "png" { try? FileManager.default.removeItem(at: file) }
     }
 
-    /// Plays a story of `Screens/stories/`, and returns the player's exit code and output.
-    func play(_ story: String) async throws -> (exitCode: Int32, output: String) {
+    /// Plays a story when its turn has come, and returns the player's exit code and output.
+    func play(_ story: Story) async throws -> (exitCode: Int32, output: String) {
+        try await turns.wait(for: "the turn of \(story.name)", timeout: .seconds(1200)) { $0.start(story) ? () : nil }
+        defer { turns.update { $0.end(story) } }
         let admin = direct.stack.admin
         return try await Program.run(
             "node",
             [
-                Self.scripts.appendingPathComponent("run.js").path, "--only", story, "--browser", browserURL,
+                Self.scripts.appendingPathComponent("run.js").path, "--only", story.name, "--browser", browserURL,
                 "--base", "http://127.0.0.1:\(direct.stack.edgePort)", "--gateways", pidFile.path,
                 "--tokens", tokenFile.path, "--shots", Self.screenshots.path,
             ],
@@ -86,6 +112,29 @@ final class ScreenStage: Sendable {
             ],
             timeout: .seconds(180)
         )
+    }
+
+    /// Which stories are being played: they begin in their order, a few at a time.
+    private struct Turns: Sendable {
+        private var next = 0
+        private var count = 0
+        private var isAlone = false
+
+        /// A story waits much, for timers and for the network; three keep two cores busy.
+        private static let most = 3
+
+        mutating func start(_ story: Story) -> Bool {
+            guard story.number == next, !isAlone, count < (story.isAlone ? 1 : Self.most) else { return false }
+            next += 1
+            count += 1
+            isAlone = story.isAlone
+            return true
+        }
+
+        mutating func end(_ story: Story) {
+            count -= 1
+            if story.isAlone { isAlone = false }
+        }
     }
 
     /// Starts gateways again that stories have killed.

@@ -11,8 +11,9 @@
 //   };
 //
 // A story fails when it throws, and when a page of it had an error, an exception or a CSP violation that it did not announce
-// (`page.expectProblem(/401/)`). `exports.needsGateways = true`: it kills gateways, and needs somebody who restarts them.
-// Stories share a system and play one after another: make customers and agents of your own, count only what is theirs.
+// (`page.expectProblem(/401/)`). `exports.needsGateways = true`: it kills gateways, and needs somebody who restarts them;
+// `exports.alone = true`: it is in the way of others. Both are played alone.
+// Stories share a system, a few at a time: make customers and agents of your own, count only what is theirs.
 'use strict';
 const crypto = require('crypto');
 const fs = require('fs');

@@ -6,6 +6,7 @@ const { desk } = require('../screens');
 const customers = 50;
 const each = 200; // what a customer may have
 
+exports.alone = true;
 exports.name = 'With 10,000 conversations the console scrolls through all, searches, and opens one about as fast as with few';
 exports.run = async ({ system, open, shot }) => {
   const ann = await system.agent('Ann Lee');
