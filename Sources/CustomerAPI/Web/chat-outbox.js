@@ -27,13 +27,14 @@ export function localOutbox(prefix) {
   const unsaved = memoryOutbox();
   const outbox = {
     all() {
-      const items = unsaved.all();
+      const items = memoryOutbox();
       try {
         for (const key of Object.keys(localStorage)) {
-          if (key.startsWith(prefix + '.')) items.push(JSON.parse(localStorage[key]));
+          if (key.startsWith(prefix + '.')) items.put(JSON.parse(localStorage[key]));
         }
       } catch {}
-      return items;
+      unsaved.all().forEach(items.put); // newer than what storage has of the same message
+      return items.all();
     },
     put(item) {
       try {
