@@ -42,12 +42,18 @@ export async function askForNotifications() {
   return (await Notification.requestPermission()) === 'granted';
 }
 
+// Two frames tell of a customer who waits, the assignment and the message; one alert does.
+const alerted = new Map(); // conversation id → when
+
 /** A customer waits who did not before. */
-export async function alertWaiting(id, text) {
+export async function alertWaiting(id) {
+  if (Date.now() - (alerted.get(id) ?? 0) < 5000) return;
+  alerted.set(id, Date.now());
+  if (alerted.size > 500) alerted.delete(alerted.keys().next().value);
   soundSoon();
   if (!mayNotify()) return;
-  const conversation = conversations.get(id) ?? (await reread(id).catch(() => null));
-  if (conversation) notify(id, t('alert.waiting', { name: nameOf(conversation) }), text);
+  const conversation = await reread(id).catch(() => conversations.get(id));
+  if (conversation) notify(id, t('alert.waiting', { name: nameOf(conversation) }), conversation.lastMessage?.content ?? '');
 }
 
 /** A customer of this agent wrote while the agent looked elsewhere. */

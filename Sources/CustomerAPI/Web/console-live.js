@@ -100,14 +100,14 @@ function heard(message) {
   if (known && isMine(known)) alertNewMessage(known, message);
   else if (
     message.seq === 1 || (known && known.state !== 'waiting')
-  ) alertWaiting(message.conversationId, message.content);
+  ) alertWaiting(message.conversationId);
 }
 
 function assigned(frame) {
   const known = conversations.get(frame.conversationId);
   const wasMine = known && isMine(known);
   noteAssignment(frame);
-  if (frame.state === 'waiting' && !wasMine) alertWaiting(frame.conversationId, known?.lastMessage?.content ?? '');
+  if (frame.state === 'waiting' && !wasMine) alertWaiting(frame.conversationId);
   live.dispatchEvent(new CustomEvent('assignment', { detail: { ...frame, wasMine } }));
 }
 
