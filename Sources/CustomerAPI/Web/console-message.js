@@ -87,10 +87,10 @@ function messageView(message, { isFirst, showsMeta, state, sender, customerId })
 }
 
 function deliveryState(state) {
-  const drawing = state === 'sent' ? 'check' : 'checks';
-  return h('span', { class: `delivery ${state}`, title: t(`delivery.${state}`) },
-    icon(drawing), h('span', { class: 'heard-only' }, t(`delivery.${state}`)),
-  );
+  const name = t(`delivery.${state}`);
+  // Two ticks mean delivered or read; the word tells them apart, not the colour alone.
+  return h('span', { class: `delivery ${state}`, title: name }, icon(state === 'sent' ? 'check' : 'checks'),
+    h('span', { class: state === 'read' ? null : 'heard-only' }, name));
 }
 
 function bubble(message) {
