@@ -91,7 +91,7 @@ export function notice(text, { problem = false, action } = {}) {
   notices.append(element);
   while (notices.children.length > 3) notices.firstChild.remove();
   const end = () => {
-    if (element.matches(':hover, :focus-within')) return setTimeout(end, 1000); // it is being read, or about to be used
+    if (element.querySelector('button:is(:hover, :focus)')) return setTimeout(end, 1000); // about to be used
     element.remove();
     if (notices.children.length === 0 && notices.matches(':popover-open')) notices.hidePopover();
   };
