@@ -10,7 +10,7 @@ import {
 } from './console-conversations.js';
 import { lists } from './console-lists.js';
 import { endSession, outboxKey, session } from './console-session.js';
-import { addMessage, addNote, doubtThreads, readThread, resetThread, tellThread, threadOf } from './console-threads.js';
+import { addMessage, addNote, doubtThread, doubtThreads, readThread, resetThread, tellThread, threadOf } from './console-threads.js';
 
 /** Fires `state` (the connection's has changed), `connected` (welcome came: read anew what is shown) and `assignment`. */
 export const live = new EventTarget();
@@ -107,6 +107,8 @@ function assigned(frame) {
   const known = conversations.get(frame.conversationId);
   const wasMine = known && isMine(known);
   noteAssignment(frame);
+  doubtThread(frame.conversationId);
+  if (frame.conversationId === openId) readThread(openId).then(readOpen);
   if (frame.state === 'waiting' && !wasMine) alertWaiting(frame.conversationId);
   live.dispatchEvent(new CustomEvent('assignment', { detail: { ...frame, wasMine } }));
 }

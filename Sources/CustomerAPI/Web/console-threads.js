@@ -16,14 +16,14 @@ const threads = new Map();
 
 /**
  * A thread: `messages` ascending by seq without gaps, `notes` ascending by time, `generation`, `hasOlder`, `isRead` (whether
- * there is anything to show), `isFresh` (nothing was missed since), `problem` when reading failed. What is on its way from here
- * is not in it but in the client's outbox.
+ * there is anything to show), `isFresh` (nothing was missed since), `doubts` (how often that was over), `problem` when reading
+ * failed. What is on its way from here is not in it but in the client's outbox.
  */
 export function threadOf(id) {
   let thread = threads.get(id);
   if (!thread) {
     thread = {
-      id, messages: [], notes: [], generation: 0, hasOlder: false, isRead: false, isFresh: false,
+      id, messages: [], notes: [], generation: 0, hasOlder: false, isRead: false, isFresh: false, doubts: 0,
       reading: null, readingOlder: null, problem: null,
     };
   }
@@ -47,6 +47,7 @@ export function readThread(id) {
 
 async function readNow(thread) {
   const last = thread.messages.at(-1);
+  const { doubts } = thread;
   const notes = readNotes(thread);
   try {
     const query = last ? { after: last.seq, limit: 200 } : { limit: pageSize };
@@ -61,8 +62,10 @@ async function readNow(thread) {
     if (!last) thread.hasOlder = answer.hasMore;
     for (const message of answer.messages) insert(thread, message);
     thread.isRead = true;
-    thread.isFresh = true;
     thread.problem = null;
+    // What made it doubtful meanwhile may have come after the answer.
+    if (thread.doubts !== doubts) return await readNow(thread);
+    thread.isFresh = true;
   } catch (problem) {
     thread.problem = problem;
   }
@@ -108,7 +111,7 @@ export function addMessage(message) {
   if (thread.isRead) {
     const last = thread.messages.at(-1);
     if (message.seq > (last?.seq ?? 0) + 1) {
-      thread.isFresh = false;
+      doubt(thread);
       readThread(thread.id);
     } else {
       insert(thread, message);
@@ -143,7 +146,18 @@ export function addNote(note) {
 
 /** After a connection was lost: anything may have been said meanwhile. */
 export function doubtThreads() {
-  for (const thread of threads.values()) thread.isFresh = false;
+  for (const thread of threads.values()) doubt(thread);
+}
+
+/** Whose a conversation is has changed: what was said while it was another agent's was not told. */
+export function doubtThread(id) {
+  const thread = threads.get(id);
+  if (thread) doubt(thread);
+}
+
+function doubt(thread) {
+  thread.isFresh = false;
+  thread.doubts += 1;
 }
 
 export function forgetThreads() {

@@ -10,20 +10,21 @@ exports.run = async ({ system, open, shot }) => {
   const [ann, bob] = await Promise.all([open('/console'), open('/console')]);
   for (const [number, page] of [ann, bob].entries()) await desk.signIn(page, people[number]);
   await desk.take(ann, 'Waiting', customer.name);
-  await bob.click(['[role="tab"]', /^Waiting/]);
-  await bob.see(['.row', customer.name]);
+  await desk.take(bob, 'Waiting', customer.name);
   await desk.act(ann, 'Claim');
-  await bob.gone(['.row', customer.name]);
+  await bob.see(['.thread-state', 'Ann Lee answers']);
   await desk.reply(ann, 'How can I help?');
   await desk.settled(ann);
 
   await ann.press('Escape');
   await ann.press('r');
-  await bob.see(['.row', customer.name]);
+  await bob.see(['.thread-state', 'Waiting']);
   await ann.read('waits again');
   await ann.click(['.notice button', 'Undo']);
-  await bob.gone(['.row', customer.name]);
+  await bob.see(['.thread-state', 'Ann Lee answers']);
   await ann.read('Yours');
+  await bob.press('Escape');
+  await bob.read('No conversation is open');
 
   // A note for the colleague, then the transfer.
   await desk.act(ann, 'Note');
