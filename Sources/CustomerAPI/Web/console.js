@@ -1,6 +1,12 @@
 // The agents' console: begins here. Login, then a bar of pages with one of them beside it; the address says which.
 //
 //   #/inbox[/CONVERSATION]   #/customers[/CUSTOMER]   #/admin   #/status
+//
+// What is known: -session (token, preferences, drafts), -api (REST), -live (the WebSocket, by chat-client.js), -conversations,
+// -lists (their orders), -threads (what was said), -colleagues, -record (a customer), -alerts.
+// What is shown: -login, -inbox = -list (-scroller, -row) + -thread (-message, -attachments, -composer, -canned, -uploads) +
+// -customer (-fields); -customers, -admin, -status; -settings, -dialog, -dom (elements), -text (-en, -zh).
+// What is shown listens to what is known and never the other way round.
 
 import { AdminPage } from './console-admin.js';
 import { call } from './console-api.js';
