@@ -28,5 +28,4 @@ exports.run = async ({ system, open, shot }) => {
   await desk.take(other, 'Mine', name);
   await desk.reply(other, 'I do invoices.');
   await customer.read('I do invoices.');
-
 };
