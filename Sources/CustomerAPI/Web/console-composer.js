@@ -13,7 +13,8 @@ const longestNote = 4000; // signs, as the API has it
 export class Composer {
   constructor() {
     this.id = null;
-    this.isNote = false;
+    this.isNote = false; // what is written now is an internal note
+    this.wantsNote = false; // it was begun as one
     this.may = { reply: true, note: true };
     this.typing = h('div', { class: 'typing-line', 'aria-live': 'polite' });
     this.reply = h('button', {
@@ -67,7 +68,8 @@ export class Composer {
     this.id = id;
     const kept = draft(id);
     this.text.value = kept?.text ?? '';
-    this.setMode(kept?.note ?? false, false);
+    this.wantsNote = kept?.note ?? false;
+    this.showMode();
     this.uploads.show(id);
     this.showKeys();
     this.fit();
@@ -85,16 +87,23 @@ export class Composer {
   allow({ reply, note, hint }) {
     this.may = { reply, note };
     this.explanation = hint;
-    if (!reply && !this.isNote) this.setMode(true, false);
+    this.showMode();
     this.reply.disabled = !reply;
     this.note.disabled = !note;
     this.text.disabled = !reply && !note;
-    this.showHint();
     this.showSendable();
   }
 
   setMode(isNote, focus) {
-    this.isNote = isNote || !this.may.reply;
+    this.wantsNote = isNote;
+    this.showMode();
+    this.keep();
+    if (focus) this.text.focus();
+  }
+
+  /** Where a reply is not allowed (now), what is written is a note; it becomes no reply when one is allowed again. */
+  showMode() {
+    this.isNote = this.wantsNote || !this.may.reply;
     this.box.classList.toggle('is-note', this.isNote);
     this.reply.setAttribute('aria-pressed', String(!this.isNote));
     this.note.setAttribute('aria-pressed', String(this.isNote));
@@ -105,8 +114,6 @@ export class Composer {
     this.text.maxLength = this.isNote ? longestNote : 20_000;
     if (this.isNote) this.stopTyping();
     this.showHint();
-    this.keep();
-    if (focus) this.text.focus();
   }
 
   showHint() {
@@ -132,6 +139,7 @@ export class Composer {
   // Writing -----------------------------------------------------------------------------------------------------------------
 
   changed() {
+    if (!this.may.reply) this.wantsNote = this.text.value.trim() !== '';
     this.fit();
     this.keep();
     this.showSendable();
@@ -151,7 +159,7 @@ export class Composer {
   }
 
   keep() {
-    if (this.id) keepDraft(this.id, { text: this.text.value, note: this.isNote });
+    if (this.id) keepDraft(this.id, { text: this.text.value, note: this.wantsNote });
   }
 
   fit() {
@@ -247,6 +255,7 @@ export class Composer {
 
   empty() {
     this.text.value = '';
+    if (!this.may.reply) this.wantsNote = false;
     this.keep();
     this.fit();
     this.showSendable();

@@ -43,7 +43,7 @@ exports.run = async ({ system, open, shot }) => {
   const places = () => page.call(() => [...document.querySelectorAll('.row')].filter((row) => !row.matches('.not-read'))
     .map((row) => [row.dataset.id, Math.round(row.getBoundingClientRect().top)]).filter(([, top]) => top > 150 && top < innerHeight - 80));
   await page.call(() => { document.getElementById('conversations').scrollTop = 68 * 120; });
-  await page.gone('.row.not-read');
+  await page.until(() => document.querySelector('.row[aria-posinset="122"]') && !document.querySelector('.row.not-read'));
   const before = new Map(await places());
   const first = await system.connect(long.token);
   await first.say('once more', { conversationId: long.conversation });
