@@ -7,9 +7,10 @@ import { CustomerPane } from './console-customer.js';
 import { attempt, notice, showDialog } from './console-dialog.js';
 import { avatar, fill, h } from './console-dom.js';
 import { ListPane } from './console-list.js';
+import { lists } from './console-lists.js';
 import { act, live } from './console-live.js';
 import { session } from './console-session.js';
-import { contains, t } from './console-text.js';
+import { contains, problemText, t } from './console-text.js';
 import { ThreadPane } from './console-thread.js';
 
 export class InboxPage {
@@ -22,6 +23,7 @@ export class InboxPage {
       actions: {
         claim: (conversation) => this.claim(conversation), release: (conversation) => this.release(conversation),
         resolve: (conversation) => this.resolve(conversation), transfer: (conversation) => this.transfer(conversation),
+        next: () => this.takeNext(),
       },
       onback: () => go(null),
       ondetails: () => this.showDetails(!this.element.classList.contains('with-details')),
@@ -78,6 +80,27 @@ export class InboxPage {
   async claim(conversation) {
     const done = await this.try(conversation, 'claim');
     if (done && this.id === conversation.id) this.thread.composer.focus();
+  }
+
+  /** Claims who has waited longest. A colleague may be quicker: then it is the one after. */
+  async takeNext() {
+    if (this.acting) return;
+    this.acting = true;
+    try {
+      for (const id of lists.waiting.rows.filter(Boolean).slice(0, 10)) {
+        try {
+          await act(id, 'claim');
+        } catch (problem) {
+          if (problem.status === 409 || problem.status === 404) continue;
+          return notice(problemText(problem), { problem: true });
+        }
+        go(id);
+        return this.thread.composer.focus();
+      }
+      notice(t('list.none.waiting'));
+    } finally {
+      this.acting = false;
+    }
   }
 
   async release(conversation) {
@@ -172,6 +195,7 @@ export class InboxPage {
       j: () => this.list.move(1), k: () => this.list.move(-1),
       '/': () => this.list.focusSearch(),
       1: () => this.list.show('mine'), 2: () => this.list.show('waiting'), 3: () => this.list.show('all'),
+      w: () => this.takeNext(),
       c: conversation && (() => this.claim(conversation)),
       r: conversation && isMine(conversation) && (() => this.release(conversation)),
       t: conversation?.state === 'assigned' && (() => this.transfer(conversation)),

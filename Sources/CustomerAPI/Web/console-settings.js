@@ -63,7 +63,7 @@ const keys = [
   [
     'help.moving',
     [
-      ['j k', 'help.next'], ['1 2 3', 'help.tabs'], ['/', 'help.search'], ['g i', 'help.inbox'],
+      ['j k', 'help.next'], ['1 2 3', 'help.tabs'], ['/', 'help.search'], ['w', 'help.takeNext'], ['g i', 'help.inbox'],
       ['g c', 'help.customers'], ['g s', 'help.status'], ['Esc', 'help.escape'],
     ],
   ],

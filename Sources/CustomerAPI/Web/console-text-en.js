@@ -31,7 +31,7 @@ export default {
   'typing.short': 'is typing…', 'typing.name': '{name} is typing…',
 
   'thread.label': 'Conversation', 'thread.actions': 'This conversation', 'thread.none': 'No conversation is open',
-  'thread.noneHint': 'Choose one from the list, or press j.', 'thread.mine': 'Yours', 'thread.assignee': '{name} answers',
+  'thread.noneHint': 'Choose one from the list (j, k), or:', 'thread.next': 'Take who has waited longest (w)', 'thread.mine': 'Yours', 'thread.assignee': '{name} answers',
   'thread.waits': 'waits {time}', 'thread.unread': 'New', 'thread.older': 'Earlier messages',
   'thread.began': 'The conversation began {time}',
   'thread.toNewest': 'New messages', 'thread.unknownAgent': 'An agent', 'thread.showAll': 'Show all',
@@ -144,7 +144,7 @@ export default {
 
   'help.title': 'Keys', 'help.moving': 'Moving', 'help.conversation': 'The open conversation', 'help.writing': 'Writing',
   'help.everywhere': 'Everywhere',
-  'help.next': 'Next, previous conversation', 'help.tabs': 'Mine, waiting, all', 'help.search': 'Search',
+  'help.next': 'Next, previous conversation', 'help.tabs': 'Mine, waiting, all', 'help.search': 'Search', 'help.takeNext': 'Claim who has waited longest',
   'help.inbox': 'Inbox', 'help.customers': 'Customers',
   'help.status': 'Status', 'help.escape': 'Back, close', 'help.details': 'Show or hide the customer',
   'help.write': 'Write a reply (also i)', 'help.note': 'Write an internal note',

@@ -21,7 +21,7 @@ export default {
   'row.draft': '草稿：{text}', 'row.answered': '↩ {text}', 'row.waits': '自 {time} 起等待',
   'typing.short': '正在输入…', 'typing.name': '{name} 正在输入…',
 
-  'thread.label': '会话', 'thread.actions': '会话操作', 'thread.none': '没有打开的会话', 'thread.noneHint': '从列表中选择，或按 j 键。',
+  'thread.label': '会话', 'thread.actions': '会话操作', 'thread.none': '没有打开的会话', 'thread.noneHint': '从列表中选择（j、k），或者：', 'thread.next': '接待等待最久的客户（w）',
   'thread.mine': '由我负责', 'thread.assignee': '由 {name} 负责', 'thread.waits': '已等待 {time}', 'thread.unread': '新消息',
   'thread.older': '更早的消息', 'thread.began': '会话开始于 {time}', 'thread.toNewest': '新消息', 'thread.unknownAgent': '其他客服',
   'thread.showAll': '显示全部', 'thread.retry': '重新发送', 'thread.discard': '撤回编辑', 'thread.failed': '未发送：{reason}',
@@ -109,7 +109,7 @@ export default {
   'alert.waiting': '{name} 在等待',
 
   'help.title': '快捷键', 'help.moving': '移动', 'help.conversation': '当前会话', 'help.writing': '书写', 'help.everywhere': '随处可用',
-  'help.next': '下一个、上一个会话', 'help.tabs': '我的、等待中、全部', 'help.search': '搜索', 'help.inbox': '会话', 'help.customers': '客户',
+  'help.next': '下一个、上一个会话', 'help.tabs': '我的、等待中、全部', 'help.search': '搜索', 'help.takeNext': '认领等待最久的客户', 'help.inbox': '会话', 'help.customers': '客户',
   'help.status': '运行状态',
   'help.escape': '返回、关闭', 'help.details': '显示或隐藏客户资料', 'help.write': '写回复（或 i）', 'help.note': '写内部备注',
   'help.canned': '在输入框中选择常用语',

@@ -11,7 +11,7 @@ import { channelName, duration, exactTime, problemText, t } from './console-text
 import { readOlder, readThread, threadChanges, threadOf } from './console-threads.js';
 
 export class ThreadPane {
-  /** @param actions {claim, release, transfer, resolve}(conversation); onback, ondetails */
+  /** @param actions {claim, release, transfer, resolve}(conversation), next(); onback, ondetails */
   constructor({ actions, onback, ondetails }) {
     this.actions = actions;
     this.id = null;
@@ -54,6 +54,7 @@ export class ThreadPane {
     this.composer.takeDrops(this.content);
     this.empty = h('div', { class: 'empty-pane' },
       icon('inbox'), h('p', {}, t('thread.none')), h('p', { class: 'hint' }, t('thread.noneHint')),
+      h('button', { type: 'button', class: 'primary', onclick: () => this.actions.next() }, icon('hand'), t('thread.next')),
     );
     this.element = h('section', { class: 'pane thread-pane', 'aria-label': t('thread.label') }, this.content, this.empty);
     // New content or a smaller window keeps the end in view if it was.
