@@ -2,6 +2,7 @@
 const assert = require('assert');
 const { desk } = require('../screens');
 
+exports.alone = true;
 exports.name = 'Two agents take whoever has waited longest at the same moment: each gets another customer';
 exports.run = async ({ system, open }) => {
   const people = [await system.agent('Ann Lee'), await system.agent('Bob Ray')];

@@ -5,6 +5,7 @@ const { desk } = require('../screens');
 // Named to be played late: the other stories look for theirs near the top of the lists.
 const many = Number(process.env.MANY || 300); // 10,000 are made in a minute; a page of the list has 100
 
+exports.alone = true;
 exports.name = 'A long list scrolls with few elements, is read where it is looked at, and stays where it is when others write';
 exports.run = async ({ system, open, shot }) => {
   const ann = await system.agent('Ann Lee');
