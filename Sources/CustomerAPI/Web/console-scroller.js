@@ -91,8 +91,6 @@ export class Scroller {
       this.shown.delete(key);
       this.spare.push(row.element);
     }
-    // Elements are in the order of their places, for whoever reads them without seeing where they are.
-    let next = this.space.firstChild;
     for (const [key, place] of wanted) {
       let row = this.shown.get(key);
       if (!row) {
@@ -108,12 +106,25 @@ export class Scroller {
         row.element.style.transform = `translateY(${place * this.rowHeight}px)`;
       }
       this.bindRow(row.element, this.rows[place], place, this.rows.length);
-      if (row.element === next) next = next.nextSibling;
-      else this.space.insertBefore(row.element, next);
+      if (!row.element.isConnected) this.space.append(row.element);
     }
+    clearTimeout(this.ordering);
+    this.ordering = setTimeout(() => this.order(), 300); // after what moves has arrived
     for (const element of this.spare) element.remove();
     this.spare.length = Math.min(this.spare.length, 40);
     this.onneed(from, to);
+  }
+
+  /**
+   * Puts the elements in the order of their places, for whoever reads them without seeing where they are. Not while one
+   * scrolls, as elements that are moved are laid out anew.
+   */
+  order() {
+    let next = this.space.firstChild;
+    for (const { element } of [...this.shown.values()].sort((one, other) => one.place - other.place)) {
+      if (element === next) next = next.nextSibling;
+      else this.space.insertBefore(element, next);
+    }
   }
 
   /** Fills the row of this id again, if it is on the screen. */
