@@ -6,8 +6,8 @@ package struct ConversationFilter: Sendable {
     package var assignee: UniqueID?
     package var customer: UniqueID?
     package var channel: CustomerChannel?
-    /// Contained in the customer's name, both folded (``Swift/String/foldedForSearch``), or how the conversation's or the
-    /// customer's id begins.
+    /// Contained in the customer's name, both folded (``Swift/String/foldedForSearch``), or, of 8 characters or more, how the
+    /// conversation's or the customer's id begins.
     package var text: String?
 
     package init(

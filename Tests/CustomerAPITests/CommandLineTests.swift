@@ -160,7 +160,7 @@ struct CommandLineTests {
             )
             #expect(again.status == 1)
             #expect(again.errors.hasPrefix("Error: Another agent has this login"))
-            #expect(again.errors.contains("PUT /api/v1/agents/{id}"))
+            #expect(again.errors.contains("customer-api agent password --login ann"))
             #expect(try await run("agent", "token", "--login", "nobody", environment: environment).status == 1)
             let short = try await run(
                 "agent",

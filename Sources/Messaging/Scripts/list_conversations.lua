@@ -3,7 +3,8 @@
 -- KEYS[1]  prefix of the partition
 -- ARGV     name of the sorted set after the prefix, rank to begin at, how many to look at,
 --          states (comma list, each between commas, or ''), assignee or '', channel or '',
---          a folded text or '': in the customer's name, or how the conversation's or the customer's id begins,
+--          a folded text or '': in the customer's name, or, of 8 bytes or more, how the conversation's or the customer's
+--          id begins,
 --          how many rows to answer at most
 -- Reply    {how many were looked at, how many match, id, last message's ms, score in ms, id, ms, score …}
 local prefix = KEYS[1]
@@ -11,7 +12,8 @@ local set, from, count = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local states, assignee, channel, text, most = ARGV[4], ARGV[5], ARGV[6], ARGV[7], tonumber(ARGV[8])
 
 local function matches_text(id, customer)
-    if string.find(id, text, 1, true) == 1 or string.find(customer, text, 1, true) == 1 then
+    -- A shorter one is part of a name: so many ids begin with `ada`.
+    if #text >= 8 and (string.find(id, text, 1, true) == 1 or string.find(customer, text, 1, true) == 1) then
         return true
     end
     local name = redis.call('HGET', prefix .. 'customer:' .. customer, 'nameFolded')
