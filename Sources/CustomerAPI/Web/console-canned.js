@@ -125,7 +125,7 @@ export class CannedPopup {
 }
 
 /** The dialog in which they are added, changed and deleted. */
-export async function manageCanned() {
+async function manageCanned() {
   await readCanned();
   const filter = h('input', {
     type: 'search', placeholder: t('canned.search'), 'aria-label': t('canned.search'), oninput: () => draw(),

@@ -1,9 +1,9 @@
 // The pane of conversations: mine, those that wait, all; search and filters; keyboard. Reading and order are console-lists.js's.
 
-import { changes, conversations, nameOf } from './console-conversations.js';
-import { h, icon, iconButton, setText } from './console-dom.js';
-import { lists, searchList } from './console-lists.js';
-import { live, refreshLists } from './console-live.js';
+import { changes, conversations } from './console-conversations.js';
+import { h, icon, setText } from './console-dom.js';
+import { lists, refreshLists, searchList } from './console-lists.js';
+import { live } from './console-live.js';
 import { bindRow, bindWait, makeRow, rowHeight } from './console-row.js';
 import { Scroller } from './console-scroller.js';
 import { channelName, channels, count, problemText, t } from './console-text.js';

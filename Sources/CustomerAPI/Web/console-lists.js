@@ -11,7 +11,7 @@ const pageSize = 100;
  * One order of conversations. `rows[i]` is the id at place i, undefined where it was not read. Fires `change` when rows moved
  * or came (`detail.live`: by a frame, not by reading) and `problem` when reading failed.
  */
-export class ConversationList extends EventTarget {
+class ConversationList extends EventTarget {
   /**
    * @param query of `GET /conversations`
    * @param belongs(conversation) whether it is in this list; left out: the server alone decides
@@ -195,4 +195,10 @@ export function startLists() {
 
 export function searchList(text, channel, state) {
   return new ConversationList({ q: text, channel, state }, null);
+}
+
+/** Reads all of them anew; of the one that is shown, what is on the screen. */
+export function refreshLists(shown, from, to) {
+  for (const list of Object.values(lists)) if (list !== shown) list.refresh();
+  shown.refresh(from, to);
 }

@@ -8,7 +8,6 @@ import { localOutbox } from './chat-outbox.js';
 import {
   conversations, isLive, isMine, learn, noteAssignment, noteMessage, noteRead, receipts, update, want,
 } from './console-conversations.js';
-import { lists } from './console-lists.js';
 import { endSession, outboxKey, session } from './console-session.js';
 import { addMessage, addNote, doubtThread, doubtThreads, readThread, resetThread, tellThread, threadOf } from './console-threads.js';
 
@@ -142,12 +141,6 @@ setInterval(() => {
     want(openId);
   }
 }, 4000);
-
-/** And so is the part of a list that is on the screen, as its rows may be others'. */
-export function refreshLists(shown, from, to) {
-  for (const list of Object.values(lists)) if (list !== shown) list.refresh();
-  shown?.refresh(from, to);
-}
 
 // What the agent does ----------------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ import { prefer, preferences } from './console-session.js';
 import { language, t } from './console-text.js';
 
 /** Another language is another page: everything on it is written anew. */
-export function chooseLanguage(chosen) {
+function chooseLanguage(chosen) {
   if (chosen === language) return;
   prefer({ language: chosen });
   location.reload();
