@@ -52,13 +52,14 @@ let package = Package(
             name: "Messaging",
             dependencies: ["Hiredis", nioCore, logging, crypto],
             resources: [
-                "append_message", "change_assignment", "list_conversations", "move_cursors", "publish",
-                "publish_typing",
-                "read_log", "register_agent", "register_customer", "tick",
-                "agent_tokens", "count_login_attempt", "create_agent", "customer_changes", "customer_rows",
-                "index_customers", "issue_agent_token", "issue_customer_token",
-                "read_customers", "read_token", "reserve_identity", "revoke_agent_token", "revoke_tokens",
-                "settle_identity", "update_agent", "write_customer",
+                "add_note", "append_message", "change_assignment", "describe_conversations", "list_conversations",
+                "move_cursors", "publish", "publish_typing", "read_log",
+                "register_agent", "register_customer", "tick",
+                "add_attachment", "agent_tokens", "count_login_attempt", "create_agent", "customer_changes",
+                "customer_rows", "delete_canned_answer", "index_customers", "issue_agent_token",
+                "issue_customer_token", "read_customers", "read_token", "reserve_identity", "revoke_agent_token",
+                "revoke_customer_token", "revoke_tokens", "settle_identity", "update_agent", "write_canned_answer",
+                "write_customer",
             ].map { .embedInCode("Scripts/\($0).lua") },
             swiftSettings: strict
         ),
@@ -70,8 +71,11 @@ let package = Package(
                 .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
+            // The plugin reads the folder itself.
+            exclude: ["Web"],
             resources: [.embedInCode("openapi.yaml"), .embedInCode("asyncapi.yaml")],
-            swiftSettings: strict
+            swiftSettings: strict,
+            plugins: ["EmbedWeb"]
         ),
         .executableTarget(
             name: "Gateway",
@@ -81,6 +85,15 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+
+        // Puts the widget and the console into customer-api, at each build in which one of their files changed.
+        .plugin(
+            name: "EmbedWeb",
+            capability: .buildTool(),
+            dependencies: ["WebEmbedder"],
+            path: "Sources/EmbedWeb"
+        ),
+        .executableTarget(name: "WebEmbedder", swiftSettings: strict),
 
         // A private redis-server for a test, and what tests of several targets need to talk to it.
         .target(
@@ -118,8 +131,8 @@ let package = Package(
         .testTarget(
             name: "EndToEndTests",
             dependencies: ["RedisFixture", nioCore, nioPosix],
-            // Read at run time, where they are: the access guide, and what its samples run in.
-            exclude: ["Guide", "Harness"],
+            // Read at run time, where they are: the access guide, what its samples run in, and the screens' stories.
+            exclude: ["Guide", "Harness", "Screens"],
             swiftSettings: strict
         ),
         .testTarget(

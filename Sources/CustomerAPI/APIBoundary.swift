@@ -41,6 +41,7 @@ struct APIBoundary: RouterMiddleware {
             }
         }
         response.headers[.accessControlAllowOrigin] = "*"
+        response.headers[.accessControlExposeHeaders] = "ETag, Retry-After, Content-Disposition"
         context.logger.debug(
             "Answered a request",
             metadata: [
@@ -56,7 +57,7 @@ struct APIBoundary: RouterMiddleware {
             status: .noContent,
             headers: [
                 .accessControlAllowMethods: "GET, POST, PUT, DELETE, OPTIONS",
-                .accessControlAllowHeaders: "Authorization, Content-Type",
+                .accessControlAllowHeaders: "Authorization, Content-Type, If-Match, If-None-Match",
                 // A day; browsers cut it down to what they allow.
                 .accessControlMaxAge: "86400",
             ]

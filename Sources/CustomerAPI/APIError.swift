@@ -67,6 +67,7 @@ extension APIError {
             case .invalidValue: .unprocessableContent
             case .notFound: .notFound
             case .conflict, .limitReached: .conflict
+            case .preconditionFailed: .preconditionFailed
             case .forbidden: .forbidden
             case .unauthenticated: .unauthorized
             case .rateLimited: .tooManyRequests

@@ -9,8 +9,8 @@ import NIOPosix
 struct AgentCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "agent",
-        abstract: "Add agents and issue their tokens.",
-        subcommands: [AgentAddCommand.self, AgentTokenCommand.self]
+        abstract: "Add agents, set their passwords and issue their tokens.",
+        subcommands: [AgentAddCommand.self, AgentPasswordCommand.self, AgentTokenCommand.self]
     )
 }
 
@@ -47,18 +47,15 @@ struct AgentAddCommand: AsyncParsableCommand {
         } catch {
             throw ValidationError(error.message)
         }
-        let given = try passwordFromStandardInput()
-        let password = given ?? Self.madeUpPassword()
+        let given = try NewPassword.fromStandardInput()
+        let password = given ?? NewPassword.madeUp()
         try await withStores { agents, _ in
             let hash = try await PasswordHasher().hash(password)
             do {
                 _ = try await agents.create(login: login, name: name, role: role, passwordHash: hash)
             } catch let error as MessagingError where error.code == .conflict {
                 throw StartError(
-                    """
-                    \(error.message) Its password is changed with PUT /api/v1/agents/{id} and an admin's token, which \
-                    `customer-api agent token --login LOGIN` prints.
-                    """
+                    "\(error.message) `customer-api agent password --login \(login)` sets it a new password."
                 )
             }
         }
@@ -66,7 +63,46 @@ struct AgentAddCommand: AsyncParsableCommand {
         if given == nil { print(password) }
     }
 
-    private func passwordFromStandardInput() throws -> String? {
+}
+
+struct AgentPasswordCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "password",
+        abstract: "Set an agent's password and end all of the agent's tokens.",
+        discussion: """
+            The password is read from standard input (a line feed at its end does not count). Where that is empty or a \
+            terminal, one is made up and printed on standard output. Redis is found by REDIS_URL.
+            """
+    )
+
+    @Option(help: "The agent's login.")
+    var login: String
+
+    func run() async throws {
+        guard let login = Agent.login(login) else { throw ValidationError("\"\(login)\" can't be a login.") }
+        let given = try NewPassword.fromStandardInput()
+        let password = given ?? NewPassword.madeUp()
+        try await withStores { agents, _ in
+            guard let agent = try await agents.credentials(for: login)?.agent else {
+                throw StartError("There is no agent with the login \(login).")
+            }
+            let hash = try await PasswordHasher().hash(password)
+            _ = try await agents.update(agent.id, AgentChanges(passwordHash: hash))
+            // Whoever forgot it has tried some before.
+            try await agents.forgetLoginFailures(login)
+        }
+        printToStandardError("Changed the password of \(login).")
+        if given == nil { print(password) }
+    }
+}
+
+/// The password that a command gives an agent.
+private enum NewPassword {
+    /// The first line of standard input.
+    ///
+    /// - Returns: `nil` if that is empty or a terminal.
+    /// - Throws: ``StartError`` for one that can't be a password.
+    static func fromStandardInput() throws -> String? {
         guard isatty(STDIN_FILENO) == 0 else { return nil }
         let text = readLine(strippingNewline: true) ?? ""
         if text.isEmpty { return nil }
@@ -78,7 +114,7 @@ struct AgentAddCommand: AsyncParsableCommand {
     }
 
     /// 24 characters of 31, without those that look alike: 118 bits.
-    private static func madeUpPassword() -> String {
+    static func madeUp() -> String {
         let characters = Array("abcdefghjkmnpqrstuvwxyz23456789-")
         return String((0..<24).map { _ in characters[Int.random(in: 0..<characters.count)] })
     }

@@ -54,6 +54,7 @@ private func buildRouter(
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
     router.add(middleware: APIBoundary())
     ServiceRoutes(redis: redis).add(to: router)
+    WebRoutes().add(to: router)
 
     let open = router.group("api/v1")
     CustomerTokenRoutes(tokens: tokens, bodies: bodies).add(to: open)
@@ -61,12 +62,25 @@ private func buildRouter(
     let conversations = ConversationStore(redis: redis)
     let messages = MessageRoutes(conversations: conversations, bodies: bodies, limits: configuration.limits)
     messages.add(toAll: open, tokens: tokens)
+    // These look at the token themselves: customers may use them too.
+    let attachments = AttachmentStore(redis: redis, quota: configuration.attachmentQuotaBytes)
+    let upload = AttachmentUpload(
+        store: attachments,
+        folder: configuration.attachmentsFolder.map { AttachmentFolder(path: $0) },
+        maxBytes: configuration.maxAttachmentBytes
+    )
+    AttachmentRoutes(store: attachments, tokens: tokens, upload: upload).add(to: open)
 
     let forAgents = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
-    CustomerRoutes(customers: customers, tokens: tokens, bodies: bodies).add(to: forAgents)
-    ConversationRoutes(conversations: conversations).add(to: forAgents)
+    CustomerRoutes(customers: customers, bodies: bodies).add(to: forAgents)
+    TokenRoutes(tokens: tokens).add(to: forAgents)
+    ConversationRoutes(conversations: conversations, bodies: bodies).add(to: forAgents)
+    NoteRoutes(conversations: conversations, bodies: bodies).add(to: forAgents)
     messages.add(toAgents: forAgents)
     AgentSessionRoutes(agents: agents, tokens: tokens).add(to: forAgents)
+    StatusRoutes(board: StatusBoard(store: SystemStatusStore(redis: redis))).add(to: forAgents)
+    ColleagueRoutes(agents: agents).add(to: forAgents)
+    CannedAnswerRoutes(answers: CannedAnswerStore(redis: redis), bodies: bodies).add(to: forAgents)
 
     let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
         .add(middleware: AdminsOnly())
@@ -91,6 +105,16 @@ private struct Startup {
             try await cancelWhenGracefulShutdown { try await redis.waitUntilReady(timeout: Self.redisTimeout) }
             try await Layout.check(in: redis)
             try await createFirstAdmin()
+            if let path = configuration.attachmentsFolder {
+                try AttachmentFolder(path: path).prepare()
+            } else {
+                logger.notice(
+                    """
+                    ATTACHMENTS_DIR is not set: attachments are kept in Redis, and may have \
+                    \(AttachmentStore.maxBytesInRedis) bytes at most
+                    """
+                )
+            }
         } catch {
             if Task.isShuttingDownGracefully { throw CancellationError() }
             throw StartError(error)

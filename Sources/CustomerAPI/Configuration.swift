@@ -10,6 +10,9 @@ package import Messaging
 /// - `REDIS_URL` (default `redis://127.0.0.1:6379/0`; secret, as it may hold a password).
 /// - `TOKEN_TTL` (seconds, 60 to 2592000, default 86400).
 /// - `MAX_BODY_BYTES` (bytes, 1024 to 16777216, default 65536).
+/// - `ATTACHMENTS_DIR` (a folder's path, no default: attachments are kept in Redis).
+/// - `MAX_ATTACHMENT_BYTES` (bytes, 1024 to 33554432, default 10485760).
+/// - `ATTACHMENT_QUOTA_BYTES` (bytes, 0 to 1099511627776, default 104857600).
 /// - `COMMAND_TIMEOUT_MS` (milliseconds, 10 to 60000, default 2000).
 /// - `DURABILITY` (`single` or `replicated`, default `single`).
 /// - `CONVERSATION_LOG_LIMIT`, `MAX_CONVERSATIONS_PER_CUSTOMER` (as the gateways', default 100000 and 200).
@@ -25,6 +28,12 @@ package struct Configuration: Sendable {
     package var maxBodyBytes = 65_536
     /// Of messages that come by REST.
     package var limits = MessageLog.Limits(log: 100_000, conversationsPerCustomer: 200)
+    /// Where attachments are kept; `nil`: in Redis.
+    package var attachmentsFolder: String?
+    /// The longest attachment; a longer one is refused with 413. Redis keeps none past ``AttachmentStore/maxBytesInRedis``.
+    package var maxAttachmentBytes = 10_485_760
+    /// How much a customer's attachments may take; past it, 409.
+    package var attachmentQuotaBytes = 104_857_600
     package var logLevel = Logger.Level.info
     /// Created at start if there is no agent at all.
     package var firstAdmin: FirstAdmin?
@@ -67,6 +76,10 @@ package struct Configuration: Sendable {
         port = try values.integer(.port, in: 0...65_535)
         tokenLifetime = .seconds(try values.integer(.tokenLifetime, in: 60...2_592_000))
         maxBodyBytes = try values.integer(.maxBodyBytes, in: 1024...16_777_216)
+        let folder = values.text(.attachmentsFolder)
+        attachmentsFolder = folder.isEmpty ? nil : folder
+        maxAttachmentBytes = try values.integer(.maxAttachmentBytes, in: 1024...33_554_432)
+        attachmentQuotaBytes = try values.integer(.attachmentQuotaBytes, in: 0...1_099_511_627_776)
         guard let level = Logger.Level(rawValue: values.text(.logLevel).lowercased()) else {
             throw ConfigurationError("LOG_LEVEL is \"\(values.text(.logLevel))\"; it must be \(Setting.logLevel.type).")
         }

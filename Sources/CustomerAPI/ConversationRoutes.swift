@@ -4,6 +4,7 @@ import Messaging
 /// `/conversations`: list, read, history, and who answers. For agents of any role.
 struct ConversationRoutes: Sendable {
     let conversations: ConversationStore
+    let bodies: BodyReader
 
     /// How many messages one answer may have.
     static let maxMessages = 200
@@ -12,11 +13,13 @@ struct ConversationRoutes: Sendable {
         group.get("conversations") { request, context in
             let query = try QueryParameters(
                 of: request,
-                known: ["state", "assignee", "customer", "channel"] + QueryParameters.pagingNames
+                known: ["state", "assignee", "customer", "channel", "q", "sort"] + QueryParameters.pagingNames
             )
             let (page, size) = try query.paging()
+            let filter = try filter(query)
             let found = try await conversations.conversations(
-                matching: try filter(query),
+                matching: filter,
+                by: try order(query, filter),
                 for: try context.agent().id,
                 page: page,
                 size: size
@@ -51,6 +54,13 @@ struct ConversationRoutes: Sendable {
         group.post("conversations/:id/resolve") { _, context in
             try await change(context, conversations.resolve)
         }
+        group.post("conversations/:id/transfer") { request, context in
+            let agent = try context.agent()
+            let id = try context.id(of: "conversation")
+            let body = try await bodies.read(Transfer.self, from: request)
+            let changed = try await conversations.transfer(id, to: body.agentID, by: agent.id, role: agent.role)
+            return try APIResponse.success(ConversationJSON(changed))
+        }
     }
 
     private typealias Change = (UniqueID, UniqueID, AgentRole, String) async throws -> Conversation
@@ -73,8 +83,21 @@ struct ConversationRoutes: Sendable {
             states: Set(states),
             assignee: try id("assignee", query),
             customer: try id("customer", query),
-            channel: try query.text("channel").map { try TextRules.channel($0, field: "channel") }
+            channel: try query.text("channel").map { try TextRules.channel($0, field: "channel") },
+            text: try query.text("q")
         )
+    }
+
+    private func order(_ query: QueryParameters, _ filter: ConversationFilter) throws -> ConversationOrder {
+        guard let text = try query.text("sort") else { return .newest }
+        guard let order = ConversationOrder(rawValue: text) else {
+            let names = ConversationOrder.allCases.map(\.rawValue).joined(separator: ", ")
+            throw APIError.invalid("sort", "\"sort\" must be one of \(names).")
+        }
+        guard order == .newest || (filter.states == [.waiting] && filter.customer == nil) else {
+            throw APIError.invalid("sort", "sort=waiting needs state=waiting, and no customer.")
+        }
+        return order
     }
 
     private func id(_ name: String, _ query: QueryParameters) throws -> UniqueID? {
@@ -95,34 +118,15 @@ struct ConversationRoutes: Sendable {
     }
 }
 
-/// A conversation as an agent sees it.
-struct ConversationJSON: Encodable {
-    let id: String
-    let customerId: String
-    let channel: String
-    let state: String
-    let assigneeId: String?
-    let fence: Int
-    let lastSeq: Int
-    let generation: Int
-    let createdAt: String
-    let lastMessageAt: String
-    let alias: String?
-    /// The customer's messages that this agent has not read.
-    let unread: Int?
+/// The body of `POST /conversations/{id}/transfer`.
+private struct Transfer: JSONBody {
+    let agentID: UniqueID
 
-    init(_ conversation: Conversation) {
-        id = conversation.id.description
-        customerId = conversation.customer.description
-        channel = conversation.channel.rawValue
-        state = conversation.state.rawValue
-        assigneeId = conversation.assignee?.description
-        fence = conversation.fence
-        lastSeq = conversation.seq
-        generation = conversation.generation
-        createdAt = conversation.createdAt.iso8601
-        lastMessageAt = conversation.lastMessageAt.iso8601
-        alias = conversation.alias
-        unread = conversation.unread
+    init(fields: JSONFields) throws {
+        try fields.refuseUnknown(except: ["agentId"])
+        guard let id = UniqueID(try fields.text("agentId")) else {
+            throw APIError.invalid("agentId", "\"agentId\" must be a UUID.")
+        }
+        agentID = id
     }
 }

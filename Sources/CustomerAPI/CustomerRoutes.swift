@@ -1,12 +1,14 @@
+import HTTPTypes
 import Hummingbird
 import Messaging
 
-/// `/customers`: list, read, create, change, a token for one, and the end of all of one's tokens. For agents of any role.
+/// `/customers`: list, read, create, change. For agents of any role.
+///
+/// A customer's `ETag` is its version: with `If-Match`, a change is refused if somebody else made one in between.
 ///
 /// Source: access guide, "Customer Management API".
 struct CustomerRoutes: Sendable {
     let customers: CustomerStore
-    let tokens: TokenStore
     let bodies: BodyReader
 
     func add(to group: RouterGroup<APIContext>) {
@@ -23,14 +25,16 @@ struct CustomerRoutes: Sendable {
             )
             let (page, size) = try query.paging()
             let found = try await customers.customers(matching: filter, page: page, size: size)
-            return try APIResponse.success(PageJSON(found, CustomerJSON.init))
+            let connected = try await customers.connected(of: found.content.map(\.id))
+            return try APIResponse.success(PageJSON(found) { CustomerJSON($0, online: connected.contains($0.id)) })
         }
         group.post("customers") { request, _ in
             let body = try await bodies.read(NewCustomer.self, from: request)
-            return try APIResponse.success(CustomerJSON(try await customers.create(body.profile)), status: .created)
+            return try response(try await customers.create(body.profile), online: false, status: .created)
         }
         group.get("customers/:id") { _, context in
-            try APIResponse.success(CustomerJSON(try await customers.customer(try context.id(of: "customer"))))
+            let id = try context.id(of: "customer")
+            return try await response(try await customers.customer(id))
         }
         group.put("customers/:id") { request, context in
             let id = try context.id(of: "customer")
@@ -38,24 +42,38 @@ struct CustomerRoutes: Sendable {
             var profile = try await customers.customer(id).profile
             changes.apply(to: &profile)
             try CustomerFields.checkIdentities(of: profile)
-            let changed = try await customers.update(id) { changes.apply(to: &$0) }
-            return try APIResponse.success(CustomerJSON(changed))
+            let expected = request.headers[.ifMatch].map(EntityTags.init)
+            let changed = try await customers.update(id, ifVersion: { expected?.contain(version: $0) ?? true }) {
+                changes.apply(to: &$0)
+            }
+            return try await response(changed)
         }
-        group.post("customers/:id/token") { _, context in
-            let issued = try await tokens.issueToken(for: try context.id(of: "customer"))
-            return try APIResponse.success(CustomerTokenJSON(issued))
-        }
-        group.delete("customers/:id/tokens") { _, context in
-            let revoked = try await tokens.revokeTokens(ofCustomer: try context.id(of: "customer"))
-            return try APIResponse.success(RevocationJSON(revoked: revoked))
-        }
+    }
+
+    private func response(_ customer: Customer) async throws -> Response {
+        try response(customer, online: try await !customers.connected(of: [customer.id]).isEmpty)
+    }
+
+    private func response(
+        _ customer: Customer,
+        online: Bool,
+        status: HTTPResponse.Status = .ok
+    ) throws -> Response {
+        var response = try APIResponse.success(CustomerJSON(customer, online: online), status: status)
+        response.headers[.eTag] = "\"\(customer.version)\""
+        return response
     }
 }
 
-/// What a revocation is answered with.
-struct RevocationJSON: Encodable {
-    /// Live tokens that ended.
-    let revoked: Int
+/// The value of `If-Match`: `*`, or entity tags with commas between.
+///
+/// Source: RFC 9110 §13.1.1.
+private struct EntityTags {
+    private let tags: [Substring]
+
+    init(_ header: String) { tags = header.split { $0 == "," || $0 == " " } }
+
+    func contain(version: Int) -> Bool { tags.contains("*") || tags.contains("\"\(version)\"") }
 }
 
 /// One page of a listing.
@@ -95,8 +113,12 @@ struct CustomerJSON: Encodable {
     let lastInteractionAt: String
     let createdAt: String
     let updatedAt: String
+    /// Grows with each change of the record; the `ETag` too.
+    let version: Int
+    /// Whether the customer is connected.
+    let online: Bool
 
-    init(_ customer: Customer) {
+    init(_ customer: Customer, online: Bool) {
         let profile = customer.profile
         id = customer.id.description
         name = profile.name
@@ -115,5 +137,7 @@ struct CustomerJSON: Encodable {
         lastInteractionAt = customer.lastInteractionAt.iso8601
         createdAt = customer.createdAt.iso8601
         updatedAt = customer.updatedAt.iso8601
+        version = customer.version
+        self.online = online
     }
 }

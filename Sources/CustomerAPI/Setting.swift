@@ -46,6 +46,24 @@ package struct Setting: Sendable {
         defaultValue: "65536",
         meaning: "The longest request body; a longer one is answered with 413."
     )
+    static let attachmentsFolder = Setting(
+        name: "ATTACHMENTS_DIR",
+        type: "a folder's path",
+        defaultValue: "",
+        meaning: "Where attachments are kept, shared by all customer-api; without it, in Redis, up to 1 MiB each."
+    )
+    static let maxAttachmentBytes = Setting(
+        name: "MAX_ATTACHMENT_BYTES",
+        type: "an integer from 1024 to 33554432 (bytes)",
+        defaultValue: "10485760",
+        meaning: "The longest attachment; a longer one is answered with 413."
+    )
+    static let attachmentQuotaBytes = Setting(
+        name: "ATTACHMENT_QUOTA_BYTES",
+        type: "an integer from 0 to 1099511627776 (bytes)",
+        defaultValue: "104857600",
+        meaning: "How much all attachments of a customer may take; past it, 409."
+    )
     static let commandTimeout = Setting(
         name: "COMMAND_TIMEOUT_MS",
         type: "an integer from 10 to 60000 (milliseconds)",
@@ -85,8 +103,9 @@ package struct Setting: Sendable {
     )
 
     package static let all = [
-        host, port, redisURL, durability, tokenLifetime, maxBodyBytes, commandTimeout, conversationLogLimit,
-        maxConversations, logLevel, adminLogin, adminPassword,
+        host, port, redisURL, durability, tokenLifetime, maxBodyBytes, attachmentsFolder, maxAttachmentBytes,
+        attachmentQuotaBytes, commandTimeout, conversationLogLimit, maxConversations, logLevel, adminLogin,
+        adminPassword,
     ]
 
     /// For `--help`: a paragraph for each.

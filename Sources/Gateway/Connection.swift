@@ -272,7 +272,9 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         failed = 0
         rows = []
         registering = due.count
-        hub.register(self, in: due) { [weak self] partition, result in
+        // Only `welcome` tells them.
+        let details = dialect == .full && !isRegistered
+        hub.register(self, in: due, details: details) { [weak self] partition, result in
             guard let self, self.socket != nil else { return }
             registering -= 1
             switch result {
@@ -328,21 +330,25 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
                 principal: principal,
                 expiresAt: token.expiresAt,
                 heartbeatSeconds: hub.configuration.heartbeatSeconds,
-                // An agent's own ones first.
-                conversations: rows.sorted { $0.state == .assigned && $1.state != .assigned }
-                    .prefix(Self.maxWelcomed).map {
-                        .init(
-                            id: $0.conversation,
-                            state: $0.state.rawValue,
-                            assignee: $0.assignee,
-                            generation: $0.generation,
-                            seq: $0.lastSeq,
-                            cursor: $0.base,
-                            unread: $0.unread
-                        )
-                    }
+                // An agent's own ones first, then those of which most is known.
+                conversations: rows.sorted { rank($0) < rank($1) }.prefix(Self.maxWelcomed).map {
+                    .init(
+                        id: $0.conversation,
+                        state: $0.state.rawValue,
+                        assignee: $0.assignee,
+                        generation: $0.generation,
+                        seq: $0.lastSeq,
+                        cursor: $0.base,
+                        unread: $0.unread,
+                        details: $0.details
+                    )
+                }
             )
         )
+    }
+
+    private func rank(_ row: ConversationPosition) -> Int {
+        row.state == .assigned ? 0 : row.details != nil ? 1 : 2
     }
 
     func follow(_ conversation: UniqueID, _ feed: Feed) {

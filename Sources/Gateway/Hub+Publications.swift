@@ -64,6 +64,10 @@ extension Hub {
                 connection.send(frame)
             }
 
+        case .note(let note):
+            let frame = ServerMessage.note(note)
+            forEachAgent(.all) { if $0.dialect == .full { $0.send(frame) } }
+
         case .tick: break
 
         case .revocation(let principal, let tokenHash):

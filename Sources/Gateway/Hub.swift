@@ -13,7 +13,7 @@ final class Hub: @unchecked Sendable {
     let log: MessageLog
     let configuration: Configuration
     let logger: Logger
-    private let broker: Broker
+    let broker: Broker
     private let redis: RedisConnection
 
     var connections: [Int: Connection] = [:]
@@ -28,7 +28,9 @@ final class Hub: @unchecked Sendable {
     /// Connections by the second (since 1970) in which their token ends. A sweep sets the time for those of the next one.
     private var expiries: [Int: Set<Int>] = [:]
     private var sweeping: RepeatedTask?
-    private var isDraining = false
+    private(set) var isDraining = false
+    /// What this hub tells of itself.
+    var figures = HubFigures()
     /// While draining: fulfilled when no connection is left.
     private var drained: EventLoopPromise<Void>?
     private var lastSweep = Timestamp.now.milliseconds / 1000
@@ -93,6 +95,7 @@ final class Hub: @unchecked Sendable {
     func stop() -> EventLoopFuture<Void> {
         sweeping?.cancel()
         redis.onServerChange = { _ in }
+        log.removeFigures(of: mailbox)
         return broker.close()
     }
 
@@ -198,6 +201,7 @@ final class Hub: @unchecked Sendable {
         _ connection: Connection,
         in partitions: [Partition],
         listing: Bool = true,
+        details: Bool = false,
         _ completion: @escaping (Partition, Result<[ConversationPosition], MessagingError>) -> Void
     ) {
         let id = connection.principal.id
@@ -211,6 +215,7 @@ final class Hub: @unchecked Sendable {
                     connections: here.count,
                     full: full,
                     listing: listing,
+                    details: details,
                     partitions: [partition]
                 ) { completion(partition, $0) }
             }
@@ -220,7 +225,8 @@ final class Hub: @unchecked Sendable {
                 in: mailbox,
                 connections: here.count,
                 full: full,
-                listing: listing
+                listing: listing,
+                details: details
             ) { completion(id.partition, $0) }
         }
     }
@@ -266,6 +272,7 @@ final class Hub: @unchecked Sendable {
             for number in heartbeats[(now - offset) % heartbeats.count] { connections[number]?.heartbeat() }
         }
         lastSweep = now
+        tellFigures()
         tick()
         noteReadiness()
 

@@ -66,6 +66,7 @@ extension Connection {
             guard let self else { return }
             appendsInFlight -= 1
             defer { finished(.message) }
+            if case .success(let message) = result, !message.isDuplicate { hub.figures.countMessage() }
             guard socket != nil else { return }
             switch result {
             case .success(let message):

@@ -15,6 +15,8 @@ extension ServerMessage {
         package var cursor: Int
         /// Messages of the other side after the seq this reader has read.
         package var unread: Int
+        /// Who is on the other side, where that is known.
+        package var details: Messaging.ConversationPosition.Details?
 
         package init(
             id: UniqueID,
@@ -23,7 +25,8 @@ extension ServerMessage {
             generation: Int,
             seq: Int,
             cursor: Int,
-            unread: Int
+            unread: Int,
+            details: Messaging.ConversationPosition.Details? = nil
         ) {
             self.id = id
             self.state = state
@@ -32,6 +35,7 @@ extension ServerMessage {
             self.seq = seq
             self.cursor = cursor
             self.unread = unread
+            self.details = details
         }
     }
 
@@ -44,7 +48,7 @@ extension ServerMessage {
         heartbeatSeconds: Int,
         conversations: [ConversationPosition]
     ) -> ByteBuffer {
-        var json = JSONWriter(capacity: 384 + connectionID.utf8.count + conversations.count * 224)
+        var json = JSONWriter(capacity: 384 + connectionID.utf8.count + conversations.count * 480)
         json.raw(#"{"type":"welcome","connectionId":"#)
         json.string(connectionID)
         json.raw(#","principal":"#)
@@ -94,8 +98,34 @@ extension ServerMessage {
         json.number(conversation.seq)
         json.raw(#","cursor":"#)
         json.number(conversation.cursor)
+        if let details = conversation.details { write(details, to: &json) }
         json.raw(#","unread":"#)
         json.number(conversation.unread)
         json.raw("}")
+    }
+
+    private static func write(_ details: Messaging.ConversationPosition.Details, to json: inout JSONWriter) {
+        switch details.other {
+        case .customer(let id, let channel, let name, let isOnline):
+            json.raw(#","customerId":"#)
+            json.id(id)
+            json.raw(#","customerName":"#)
+            json.string(name)
+            json.raw(#","channel":""#)
+            json.raw(channel.rawValue)
+            json.raw(#"","online":"#)
+            json.bool(isOnline)
+        case .assignee(let name, let isOnline):
+            if name.readableBytes > 0 {
+                json.raw(#","assigneeName":"#)
+                json.raw(name)
+                json.raw(#","assigneeOnline":"#)
+                json.bool(isOnline)
+            }
+        }
+        json.raw(#","delivered":"#)
+        json.number(details.delivered)
+        json.raw(#","read":"#)
+        json.number(details.read)
     }
 }

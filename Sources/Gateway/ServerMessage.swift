@@ -180,6 +180,13 @@ package enum ServerMessage {
         return json.buffer
     }
 
+    /// `note`: an agent made a note about a conversation; for agents only.
+    package static func note(_ note: Note) -> ByteBuffer {
+        var json = ByteBuffer()
+        note.writeJSON(type: "note", into: &json)
+        return json
+    }
+
     // MARK: Messages
 
     private static func write(_ message: Message, in dialect: Dialect, to json: inout JSONWriter) {

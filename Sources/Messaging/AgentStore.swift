@@ -66,6 +66,28 @@ package struct AgentStore: Sendable {
         }
     }
 
+    /// All agents, oldest first, and which of them are connected.
+    ///
+    /// - Complexity: Linear in the number of agents.
+    package func everybody() async throws(MessagingError) -> (agents: [Agent], connected: Set<UniqueID>) {
+        let replies = try await redis.answers(to: [
+            RedisCommand("ZRANGE", Keyspace.agentList, "0", "-1"),
+            RedisCommand("HKEYS", Keyspace.connectedAgents(in: .ofAgents)),
+        ])
+        let ids = replies.map { ($0.array ?? []).compactMap { $0.string.flatMap { UniqueID($0) } } }
+        return (try await agents(ids[0]), Set(ids[1]))
+    }
+
+    /// The names of those of `ids` that exist.
+    func names(of ids: Set<UniqueID>) async throws(MessagingError) -> [UniqueID: String] {
+        guard !ids.isEmpty else { return [:] }
+        let ids = Array(ids)
+        let names = try await redis.answers(to: ids.map { RedisCommand("HGET", Keyspace.agent($0), "name") })
+        var found: [UniqueID: String] = [:]
+        for (id, name) in zip(ids, names) { found[id] = name.string }
+        return found
+    }
+
     /// Creates an agent.
     ///
     /// - Parameters:

@@ -52,6 +52,9 @@ package final class Broker {
     /// Counts what arrived, and what had when Redis last answered a tick.
     private var heard = 0
     private var heardAtAnswer = 0
+    /// When the first partition's tick left that has not come back; how long the last one took that did.
+    private var tickLeft: NIODeadline?
+    private var tickTook = TimeAmount.zero
     private var lastTick = NIODeadline.now()
 
     /// A gateway that gave no sign for so long is dead: its connections count as gone.
@@ -146,12 +149,19 @@ package final class Broker {
         if case .tick(let number) = item {
             lastTickBack[topic] = max(lastTickBack[topic], number)
             missingTicks[topic].removeAll { $0 <= number }
+            if topic == 0, let left = tickLeft {
+                tickTook = .now() - left
+                tickLeft = nil
+            }
             if count != last { onEvent(.gap(Partition(topic))) }
         } else {
             if let item { onEvent(.publication(item)) }
             if count != last + 1 { onEvent(.gap(Partition(topic))) }
         }
     }
+
+    /// How long a publication takes from here into Redis and back, by the last tick.
+    package var lag: TimeAmount { tickLeft.map { max(tickTook, .now() - $0) } ?? tickTook }
 
     /// To be called once a second, and whenever there is reason to doubt that all is heard.
     ///
@@ -162,6 +172,7 @@ package final class Broker {
         lastTick = .now()
         guard let subscription else { return }
         let judgement = lastTick + Self.tickTime
+        tickLeft = tickLeft ?? lastTick
         for partition in Partition.all {
             let prefix = Keyspace.prefix(partition)
             guard subscription.isSubscribed(partition.number), redis.isReady(for: prefix) else { continue }

@@ -1,4 +1,5 @@
 package import Hiredis
+package import NIOCore
 
 /// A thread between one customer and whoever answers.
 package struct Conversation: Sendable, Equatable {
@@ -31,53 +32,73 @@ package struct Conversation: Sendable, Equatable {
     package let alias: String?
     /// Messages of the customer after the read cursor of the agent who asks; `nil` if none does.
     package let unread: Int?
+    /// The customer's; empty if there is no such customer any more.
+    package let customerName: String
+    /// Whether the customer is connected.
+    package let isOnline: Bool
+    /// What was said last; `nil` while nothing was.
+    package let lastMessage: MessagePreview?
+    /// Since when somebody waits: for an agent, if the state is `waiting`; for an answer, if the last message of an assigned
+    /// conversation is the customer's.
+    package let waitingSince: Timestamp?
+    /// The assignee's, as ``ConversationStore`` looks it up.
+    package var assigneeName: String?
 
-    /// Reads the reply of `HGETALL`; `nil` when there is no such conversation.
+    /// Whether the last message is not the customer's.
+    package var isAnswered: Bool { lastMessage?.senderKind != .customer }
+
+    /// Reads a row of `describe_conversations.lua`; `nil` when there is no such conversation.
     ///
-    /// - Parameter seen: How many of the customer's messages the agent who asks has read.
-    init?(id: UniqueID, reply: RedisReply, seen: Int?) {
-        guard let pairs = reply.array, !pairs.isEmpty else { return nil }
-        var fields: [String: RedisReply] = [:]
-        for index in stride(from: 0, to: pairs.count - 1, by: 2) {
-            fields[pairs[index].string ?? ""] = pairs[index + 1]
-        }
-        guard let customer = fields["customer"]?.string.flatMap({ UniqueID($0) }),
-            let channel = fields["channel"]?.string.flatMap(CustomerChannel.init),
-            let state = fields["state"]?.string.flatMap(State.init), let createdAt = fields["createdAt"]?.int
+    /// - Parameter isCounted: whether an agent asks, whose unread messages the row counts.
+    init?(id: UniqueID, row: RedisReply, isCounted: Bool) {
+        guard let parts = row.array, parts.count == 9, let fields = RecordFields(parts[0].array ?? []),
+            let customer = fields["customer"].flatMap({ UniqueID($0) }),
+            let channel = fields["channel"].flatMap(CustomerChannel.init),
+            let state = fields["state"].flatMap(State.init), let createdAt = fields.timestamp("createdAt")
         else { return nil }
+        func number(_ field: String) -> Int? { fields[field].flatMap { Int($0) } }
         self.id = id
         self.customer = customer
         self.channel = channel
         self.state = state
-        assignee = fields["assignee"]?.string.flatMap { UniqueID($0) }
-        fence = fields["fence"]?.int ?? 0
-        seq = fields["seq"]?.int ?? 0
-        generation = fields["generation"]?.int ?? 1
-        self.createdAt = Timestamp(milliseconds: createdAt)
-        lastMessageAt = Timestamp(milliseconds: fields["lastMessageAt"]?.int ?? createdAt)
-        let customerMessages = fields["customerMessages"]?.int ?? 0
-        unread = seen.map { max(0, customerMessages - $0) }
-        alias = fields["alias"]?.string.flatMap { $0.isEmpty ? nil : $0 }
+        assignee = fields["assignee"].flatMap { UniqueID($0) }
+        fence = number("fence") ?? 0
+        seq = number("seq") ?? 0
+        generation = number("generation") ?? 1
+        self.createdAt = createdAt
+        lastMessageAt = fields.timestamp("lastMessageAt") ?? createdAt
+        alias = fields["alias"].flatMap { $0.isEmpty ? nil : $0 }
+        unread = isCounted ? max(0, (number("customerMessages") ?? 0) - (parts[1].int ?? 0)) : nil
+        customerName = parts[2].string ?? ""
+        isOnline = parts[3].int == 1
+        waitingSince = parts[4].int.map { Timestamp(milliseconds: $0) }
+        lastMessage = MessagePreview(parts[5...])
     }
 }
 
-/// Which conversations a listing shows; what is empty or `nil` does not narrow it.
-package struct ConversationFilter: Sendable {
-    package var states: Set<Conversation.State>
-    package var assignee: UniqueID?
-    package var customer: UniqueID?
-    package var channel: CustomerChannel?
+/// The beginning of a message, as a list shows it.
+package struct MessagePreview: Sendable, Equatable {
+    package let senderKind: Message.SenderKind
+    /// At most ``maxCharacters``.
+    package let content: String
+    package let at: Timestamp
+    /// How many attachments its metadata names.
+    package let attachments: Int
 
-    package init(
-        states: Set<Conversation.State> = [],
-        assignee: UniqueID? = nil,
-        customer: UniqueID? = nil,
-        channel: CustomerChannel? = nil
-    ) {
-        self.states = states
-        self.assignee = assignee
-        self.customer = customer
-        self.channel = channel
+    /// Unicode scalars.
+    package static let maxCharacters = 200
+    /// What so many characters take at most, as JSON: two escapes of six bytes for one.
+    static let maxContentBytes = 12 * maxCharacters + 2
+
+    /// Reads kind, ms, content and metadata; `nil` for empty ones.
+    init?(_ parts: ArraySlice<RedisReply>) {
+        let parts = Array(parts)
+        guard parts.count == 4, let kind = parts[0].bytes?.first.flatMap(Message.SenderKind.init), let at = parts[1].int
+        else { return nil }
+        senderKind = kind
+        content = JSONText.beginning(ofLiteral: parts[2].bytes ?? [], maxCharacters: Self.maxCharacters)
+        self.at = Timestamp(milliseconds: at)
+        attachments = AttachmentReference.count(inMetadata: parts[3].bytes ?? [])
     }
 }
 
@@ -141,9 +162,24 @@ package struct ConversationPosition: Sendable, Equatable {
     package let base: Int
     /// Messages of the other side that they have not read.
     package let unread: Int
+    /// Where they were asked for.
+    package let details: Details?
+
+    /// Who is on the other side, and up to which seqs they got and read the messages.
+    package struct Details: Sendable, Equatable {
+        package let other: Other
+        package let delivered: Int
+        package let read: Int
+    }
+
+    package enum Other: Sendable, Equatable {
+        case customer(UniqueID, channel: CustomerChannel, name: String, isOnline: Bool)
+        /// `name`: the assignee's, a JSON string literal, or empty.
+        case assignee(name: ByteBuffer, isOnline: Bool)
+    }
 
     init?(_ row: RedisReply) {
-        guard let parts = row.array, parts.count == 7, let conversation = parts[0].string.flatMap({ UniqueID($0) }),
+        guard let parts = row.array, parts.count >= 7, let conversation = parts[0].string.flatMap({ UniqueID($0) }),
             let state = parts[1].string.flatMap(Conversation.State.init), let generation = parts[3].int,
             let lastSeq = parts[4].int, let base = parts[5].int, let unread = parts[6].int
         else { return nil }
@@ -154,5 +190,27 @@ package struct ConversationPosition: Sendable, Equatable {
         self.lastSeq = lastSeq
         self.base = base
         self.unread = unread
+        details = Details(parts[7...])
+    }
+}
+
+extension ConversationPosition.Details {
+    /// Reads what `register_customer.lua` (four words) or `register_agent.lua` (six) adds to a row.
+    fileprivate init?(_ parts: ArraySlice<RedisReply>) {
+        let parts = Array(parts)
+        switch parts.count {
+        case 4:
+            other = .assignee(name: ByteBuffer(bytes: parts[0].bytes ?? []), isOnline: parts[1].int == 1)
+            delivered = parts[2].int ?? 0
+            read = parts[3].int ?? 0
+        case 6:
+            guard let id = parts[0].string.flatMap({ UniqueID($0) }),
+                let channel = parts[1].string.flatMap(CustomerChannel.init)
+            else { return nil }
+            other = .customer(id, channel: channel, name: parts[2].string ?? "", isOnline: parts[3].int == 1)
+            delivered = parts[4].int ?? 0
+            read = parts[5].int ?? 0
+        default: return nil
+        }
     }
 }

@@ -6,8 +6,6 @@ package import Hiredis
 package struct ConversationStore: Sendable {
     let redis: RedisClient
 
-    /// How many conversations one script call looks at: about a millisecond of Redis's time.
-    private static let scanned = 500
     /// A page of messages ends early when it has this many bytes.
     private static let maxPageBytes = 1024 * 1024
 
@@ -24,93 +22,50 @@ package struct ConversationStore: Sendable {
         return conversation
     }
 
-    /// Those of `ids` that exist, in that order.
-    private func records(
-        of ids: some Collection<UniqueID>,
-        for agent: UniqueID?
-    ) async throws(MessagingError) -> [Conversation] {
-        let hashes = try await redis.answers(to: ids.map { RedisCommand("HGETALL", Keyspace.conversation($0)) })
-        var seen: [Int?] = Array(repeating: nil, count: ids.count)
-        if let agent {
-            let commands = ids.map { RedisCommand("HGET", Keyspace.cursors($0), "seen:\(agent)") }
-            seen = try await redis.answers(to: commands).map { $0.int ?? 0 }
-        }
-        var records: [Conversation] = []
-        for (index, id) in ids.enumerated() {
-            if let record = Conversation(id: id, reply: hashes[index], seen: seen[index]) { records.append(record) }
-        }
-        return records
-    }
-
-    /// The newest conversations first (by last message; same millisecond: by id), one page of them.
+    /// One page of conversations; see ``ConversationListing``.
     ///
     /// - Parameters:
     ///   - agent: who asks: whose unread messages are counted.
     ///   - page: from 0.
     ///   - size: 1 to ``Page/maxSize``.
     /// - Throws: ``MessagingError`` `.storeUnavailable`.
-    /// - Complexity: Looks at every conversation of the narrowest index that the filter names (waiting, one agent's, one
-    ///   customer's, else all), 500 to a command, the 64 partitions side by side.
     package func conversations(
         matching filter: ConversationFilter,
+        by order: ConversationOrder = .newest,
         for agent: UniqueID? = nil,
         page: Int,
         size: Int
     ) async throws(MessagingError) -> Page<Conversation> {
-        let partitions = filter.customer.map { [$0.partition] } ?? Partition.all
-        let set =
-            if let customer = filter.customer {
-                "customer-conversations:\(customer)"
-            } else if filter.states == [.waiting] {
-                "waiting"
-            } else if let assignee = filter.assignee, filter.states == [.assigned] {
-                "assigned:\(assignee)"
-            } else {
-                "conversations"
-            }
-        var found: [(id: UniqueID, at: Int)] = []
-        var unfinished = partitions
-        var rank = 0
-        while !unfinished.isEmpty {
-            let replies = await redis.send(unfinished.map { scan(set, of: $0, from: rank, for: filter) })
-            var more: [Partition] = []
-            for (partition, result) in zip(unfinished, replies) {
-                guard let reply = try result.orThrow().array, let looked = reply.first?.int else {
-                    throw .unexpectedReply(to: Scripts.listConversations.name)
-                }
-                for index in stride(from: 1, to: reply.count - 1, by: 2) {
-                    guard let id = reply[index].string.flatMap({ UniqueID($0) }), let at = reply[index + 1].int else {
-                        throw .unexpectedReply(to: Scripts.listConversations.name)
-                    }
-                    found.append((id, at))
-                }
-                if looked == Self.scanned { more.append(partition) }
-            }
-            unfinished = more
-            rank += Self.scanned
-        }
-        found.sort { $0.at != $1.at ? $0.at > $1.at : ($0.id.high, $0.id.low) < ($1.id.high, $1.id.low) }
-        let shown = page <= found.count / size ? found.dropFirst(page * size).prefix(size) : []
-        let content = try await records(of: shown.map(\.id), for: agent)
-        return Page(content: content, totalElements: found.count, page: page, size: size)
+        let (ids, total) = try await ConversationListing(redis: redis)
+            .ids(matching: filter, by: order, from: page * size, count: size)
+        return Page(content: try await records(of: ids, for: agent), totalElements: total, page: page, size: size)
     }
 
-    private func scan(
-        _ set: String,
-        of partition: Partition,
-        from rank: Int,
-        for filter: ConversationFilter
-    ) -> RedisCommand {
-        var command = RedisCommand(evaluating: Scripts.listConversations, keys: [Keyspace.prefix(partition)])
-        command.append(set)
-        command.append(rank)
-        command.append(Self.scanned)
-        command.append(
-            filter.states.isEmpty ? "" : ",\(filter.states.map(\.rawValue).joined(separator: ",")),"
+    /// Those of `ids` that exist, in that order.
+    private func records(of ids: [UniqueID], for agent: UniqueID?) async throws(MessagingError) -> [Conversation] {
+        let groups = Array(Dictionary(grouping: ids, by: \.partition))
+        let replies = try await redis.answers(
+            to: groups.map { partition, ids in
+                let script = Scripts.describeConversations
+                var command = RedisCommand(evaluating: script, keys: [Keyspace.prefix(partition)])
+                command.append(agent?.description ?? "")
+                command.append(MessagePreview.maxContentBytes)
+                for id in ids { command.append(id.description) }
+                return command
+            }
         )
-        command.append(filter.assignee?.description ?? "")
-        command.append(filter.channel?.rawValue ?? "")
-        return command
+        var records: [UniqueID: Conversation] = [:]
+        for ((_, ids), reply) in zip(groups, replies) {
+            for (id, row) in zip(ids, reply.array ?? []) {
+                records[id] = Conversation(id: id, row: row, isCounted: agent != nil)
+            }
+        }
+        let names = try await AgentStore(redis: redis).names(of: Set(records.values.compactMap(\.assignee)))
+        return ids.compactMap { id in
+            guard var record = records[id] else { return nil }
+            record.assigneeName = record.assignee.flatMap { names[$0] }
+            return record
+        }
     }
 
     /// Messages after or before a seq (neither: the newest), ascending.
@@ -182,12 +137,29 @@ package struct ConversationStore: Sendable {
         try await change(id, "resolve", agent, role, name)
     }
 
+    /// Gives a conversation to another agent: its assignee, or an admin, who may also give away one that nobody answers.
+    ///
+    /// - Throws: ``MessagingError`` `.notFound` (also when there is no active agent `target`), `.conflict` (nobody or
+    ///   another agent has it), `.storeUnavailable`. An agent who is deactivated at the same moment may still get it.
+    package func transfer(
+        _ id: UniqueID,
+        to target: UniqueID,
+        by agent: UniqueID,
+        role: AgentRole
+    ) async throws(MessagingError) -> Conversation {
+        let receiver = try await AgentStore(redis: redis).agent(target)
+        guard receiver.active else { throw .noAgent(target) }
+        return try await change(id, "transfer", agent, role, receiver.name, target: target)
+    }
+
+    /// - Parameter name: the assignee's from now on.
     private func change(
         _ id: UniqueID,
         _ action: String,
         _ agent: UniqueID,
         _ role: AgentRole,
-        _ name: String
+        _ name: String,
+        target: UniqueID? = nil
     ) async throws(MessagingError) -> Conversation {
         var command = RedisCommand(evaluating: Scripts.changeAssignment, keys: [Keyspace.prefix(id.partition)])
         command.append(action)
@@ -196,6 +168,7 @@ package struct ConversationStore: Sendable {
         command.append(role.rawValue)
         command.append(JSONText.literal(name))
         command.append(Timestamp.now.milliseconds)
+        command.append((target ?? agent).description)
         let reply = try await send(command)
         if reply.array?.first?.string == "refused", let word = reply.array?.last?.string {
             throw MessagingError(refusal: word)
@@ -225,7 +198,8 @@ extension MessagingError {
         switch word {
         case "not_found": self.init(.notFound, "There is no such conversation.", field: "conversationId")
         case "assigned_to_other": self.init(.conflict, "Another agent answers this conversation.")
-        case "conflict": self.init(.conflict, "Nobody answers this conversation, so it can't be released.")
+        case "conflict":
+            self.init(.conflict, "Nobody answers this conversation, so it can't be released or handed over.")
         case "limit_reached":
             self.init(.limitReached, "This customer has as many conversations as one customer may have.")
         case "forbidden": self.init(.forbidden, "This customer does not exist any more.")

@@ -9,7 +9,7 @@ package struct Customer: Sendable, Equatable, Identifiable {
     package let createdAt: Timestamp
     package let updatedAt: Timestamp
     /// Counts the changes, so that two at the same moment can't undo each other.
-    let version: Int
+    package let version: Int
 
     /// Reads a record; `nil` when it lacks what every record has.
     init?(id: UniqueID, fields: RecordFields) {

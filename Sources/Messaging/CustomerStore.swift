@@ -27,6 +27,12 @@ package struct CustomerStore: Sendable {
         return customer
     }
 
+    /// Which of `ids` are connected.
+    package func connected(of ids: [UniqueID]) async throws(MessagingError) -> Set<UniqueID> {
+        let replies = try await redis.answers(to: ids.map { RedisCommand("EXISTS", Keyspace.routes($0)) })
+        return Set(zip(ids, replies).filter { $0.1.int == 1 }.map(\.0))
+    }
+
     /// One page of customers, newest interaction first; see ``CustomerListing``.
     package func customers(
         matching filter: CustomerFilter,
@@ -67,14 +73,20 @@ package struct CustomerStore: Sendable {
     /// Changes a customer. A new identity is claimed before the record lists it; one that was given up is released after,
     /// and the next token request with it makes a new customer.
     ///
-    /// - Parameter change: Applied to what is on record; more than once if somebody else writes at the same moment.
-    /// - Throws: As ``create(_:)``, and `.notFound`.
+    /// - Parameters:
+    ///   - isExpected: whether a version may be changed.
+    ///   - change: Applied to what is on record; more than once if somebody else writes at the same moment.
+    /// - Throws: As ``create(_:)``, and `.notFound`; `.preconditionFailed` for another version than expected.
     package func update(
         _ id: UniqueID,
+        ifVersion isExpected: (Int) -> Bool = { _ in true },
         _ change: (inout CustomerProfile) -> Void
     ) async throws(MessagingError) -> Customer {
         for _ in 0..<Self.maxAttempts {
             let customer = try await customer(id)
+            guard isExpected(customer.version) else {
+                throw MessagingError(.preconditionFailed, "Somebody else changed customer \(id) in between.")
+            }
             var profile = customer.profile
             change(&profile)
             if profile == customer.profile { return customer }

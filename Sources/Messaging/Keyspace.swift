@@ -21,10 +21,15 @@
 /// | `{p}:conversation:ID` | hash | ``Conversation``'s fields | none |
 /// | `{p}:log:ID` | stream | the messages, field `m`; entry id `<seq>-0` | the last `CONVERSATION_LOG_LIMIT` |
 /// | `{p}:cursors:ID` | hash | reader id → seq acknowledged; `read:` + reader id → seq read; `seen:` + reader id → messages of the other side up to there | none |
+/// | `{p}:notes:ID` | list | the notes that agents made about a conversation; see ``Note`` | none |
 /// | `{p}:conversations` | zset | conversation ids by last message (ms) | none |
 /// | `{p}:waiting` | zset | ids of conversations nobody answers yet, by the time that began (ms) | none |
 /// | `{p}:assigned:AGENT` | zset | ids of that agent's unresolved conversations, by assignment (ms) | none |
 /// | `{p}:sent:DIGEST` | string | where the message with that sender (an agent's: and conversation) and `clientMessageId` is: conversation id and message id (16 bytes each), seq (4), time in ms (6); DIGEST is 15 bytes of SHA-256 | 24 h |
+/// | `{p}:attachment:ID` | hash | customer, `name`, `contentType`, `size` in bytes, `createdAt` (ms) | none |
+/// | `{p}:attachment-bytes:CUSTOMER` | string | how many bytes of its quota a customer's attachments take | none |
+/// | `{p}:attachment-data:ID` | string | an attachment, where `ATTACHMENTS_DIR` is not set | none |
+/// | `{p}:attachment-data-bytes` | string | how many bytes all of these have in this partition | none |
 /// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
 /// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
 /// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | as its lease |
@@ -32,7 +37,7 @@
 /// | `{p}:leases` | hash | mailbox → when its gateway counts as dead (ms), renewed every second | 5 s past its gateway's death |
 /// | `{p}:to:MAILBOX` | pub/sub | what is for the connections of one event loop of one gateway | – |
 ///
-/// Agents are few and live in one partition, ``Partition/ofAgents``:
+/// Agents are few and live in one partition, ``Partition/ofAgents``, with what there is once for the whole system:
 ///
 /// | key | type | holds | lifetime |
 /// | --- | --- | --- | --- |
@@ -40,6 +45,10 @@
 /// | `{p}:agent-login:LOGIN` | string | agent id; LOGIN is folded to lower case | none |
 /// | `{p}:agent-list` | zset | agent ids by creation (ms) | none |
 /// | `{p}:agent-tokens:ID` | zset | that agent's live token hashes by expiry (ms) | as its last token |
+/// | `{p}:figures:MAILBOX` | string | how an event loop of a gateway does; see ``GatewayFigures`` | 5.5 s past the last |
+/// | `{p}:messages` | string | how many messages were ever stored | none |
+/// | `{p}:canned-answers` | hash | id → `MS SHORTCUT`, a line feed, the text; MS is its last change | none |
+/// | `{p}:canned-shortcuts` | hash | folded shortcut → id of the canned answer that has it | none |
 /// | `{p}:login-failures:LOGIN` | string | failed logins since the last success | 15 min after the last |
 package enum Keyspace {
     /// The number of partitions this deployment began with. A program that is built for another refuses to start.
@@ -79,8 +88,19 @@ package enum Keyspace {
         "\(prefix(conversation.partition))log:\(conversation)"
     }
 
+    package static func notes(_ conversation: UniqueID) -> String {
+        "\(prefix(conversation.partition))notes:\(conversation)"
+    }
+
+    package static func attachment(_ id: UniqueID) -> String { "\(prefix(id.partition))attachment:\(id)" }
+    package static func attachmentBytes(_ customer: UniqueID) -> String {
+        "\(prefix(customer.partition))attachment-bytes:\(customer)"
+    }
+    package static func attachmentData(_ id: UniqueID) -> String { "\(prefix(id.partition))attachment-data:\(id)" }
+
     package static func routes(_ customer: UniqueID) -> String { "\(prefix(customer.partition))routes:\(customer)" }
     package static func connectedAgents(in partition: Partition) -> String { "\(prefix(partition))agents" }
+    package static func leases(in partition: Partition) -> String { "\(prefix(partition))leases" }
     package static func topic(of mailbox: String, in partition: Partition) -> String {
         "\(prefix(partition))to:\(mailbox)"
     }
@@ -89,5 +109,8 @@ package enum Keyspace {
     package static func agentLogin(_ login: String) -> String { "\(prefix(.ofAgents))agent-login:\(login)" }
     package static let agentList = "\(prefix(.ofAgents))agent-list"
     package static func agentTokens(_ agent: UniqueID) -> String { "\(prefix(.ofAgents))agent-tokens:\(agent)" }
+    package static func figures(of mailbox: String) -> String { "\(prefix(.ofAgents))figures:\(mailbox)" }
+    package static let messageCount = "\(prefix(.ofAgents))messages"
+    package static let cannedAnswers = "\(prefix(.ofAgents))canned-answers"
     package static func loginFailures(_ login: String) -> String { "\(prefix(.ofAgents))login-failures:\(login)" }
 }

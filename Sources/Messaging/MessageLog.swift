@@ -62,7 +62,8 @@ package struct MessageLog {
                 reference: reference,
                 tail: tail,
                 clientMessageID: clientMessageID,
-                limits
+                limits,
+                ignoringRestarts: ignoresRestarts
             )
         else { return completion(.failure(MessagingError(refusal: "not_found"))) }
         redis.send(command) { result in
@@ -80,7 +81,8 @@ package struct MessageLog {
         reference: String,
         tail: ByteBuffer,
         clientMessageID: ByteBuffer?,
-        _ limits: Limits
+        _ limits: Limits,
+        ignoringRestarts: Bool = false
     ) -> (RedisCommand, UniqueID)? {
         let partition: Partition
         switch principal {
@@ -92,7 +94,7 @@ package struct MessageLog {
         var command = RedisCommand(evaluating: Scripts.appendMessage, keys: [Keyspace.prefix(partition)])
         let messageID = UniqueID(in: partition)
         command.append(Timestamp.now.milliseconds)
-        if ignoresRestarts { command.append("-") } else { command.appendRunID() }
+        if ignoringRestarts { command.append("-") } else { command.appendRunID() }
         switch principal {
         case .customer(let id, let channel):
             command.append("c")
@@ -191,13 +193,14 @@ package struct MessageLog {
     }
 
     /// Writes how many connections of a customer this mailbox holds (0: none any more); with `listing`, answers where
-    /// each of the customer's conversations stands.
+    /// each of the customer's conversations stands, with `details` also who answers there.
     package func registerCustomer(
         _ customer: UniqueID,
         in mailbox: String,
         connections: Int,
         full: Int,
         listing: Bool,
+        details: Bool = false,
         _ completion: @escaping Completion<[ConversationPosition]>
     ) {
         var command = RedisCommand(evaluating: Scripts.registerCustomer, keys: [Keyspace.prefix(customer.partition)])
@@ -206,19 +209,21 @@ package struct MessageLog {
         command.append(connections)
         command.append(full)
         command.append(listing ? "1" : "0")
+        command.append(details ? "1" : "0")
         redis.send(command) { completion(Self.positions($0, Scripts.registerCustomer)) }
     }
 
     /// The same for an agent, in each of `partitions`; `completion` is called once for each.
     ///
     /// A partition lists at most 1,000 conversations that wait and 1,000 that are the agent's; any further one is shown
-    /// with its next message.
+    /// with its next message. It has details of the first ``detailedOwn`` and ``detailedWaiting``.
     package func registerAgent(
         _ agent: UniqueID,
         in mailbox: String,
         connections: Int,
         full: Int,
         listing: Bool,
+        details: Bool = false,
         partitions: [Partition],
         _ completion: @escaping Completion<[ConversationPosition]>
     ) {
@@ -230,9 +235,16 @@ package struct MessageLog {
             command.append(full)
             command.append(listing ? "1" : "0")
             command.append(1000)
+            command.append(details ? Self.detailedOwn : 0)
+            command.append(details ? Self.detailedWaiting : 0)
             redis.send(command) { completion(Self.positions($0, Scripts.registerAgent)) }
         }
     }
+
+    /// Conversations of an agent's own, in one partition, whose customers are described to it when it connects.
+    private static let detailedOwn = 200
+    /// The same for those that wait: thousands may, and only some can be told of at once.
+    private static let detailedWaiting = 25
 
     private static func positions(
         _ result: Result<RedisReply, RedisError>,

@@ -12,6 +12,8 @@ package struct MessagingError: Error, Sendable {
         case notFound = "not_found"
         /// Somebody else has it: a channel identity, a login, a conversation.
         case conflict
+        /// Somebody else changed it since the version that the caller names.
+        case preconditionFailed = "precondition_failed"
         /// The principal may not do this.
         case forbidden
         /// No such token, or it ended.

@@ -9,6 +9,8 @@ package enum Publication: Sendable, Equatable {
     case receipt(SignalPublication, delivered: Int, read: Int)
     /// A customer or agent came online or went; for one `target` on the other side.
     case presence(of: UniqueID, isAgent: Bool, isOnline: Bool, target: UniqueID)
+    /// An agent made a note; for all agents.
+    case note(Note)
     /// The mailbox's count is what it should be by now.
     case tick(number: Int)
     /// A token of this principal ended before its time, or with ``allTokens`` as its hash all of them.
@@ -46,6 +48,11 @@ package enum Publication: Sendable, Equatable {
                 let target = words.nextID()
             else { return nil }
             self = .presence(of: id, isAgent: side == ByteBuffer(string: "a"), isOnline: online == 1, target: target)
+        case UInt8(ascii: "n"):
+            guard let conversation = words.nextID(), let record = words.rest(afterLineFeed: true),
+                let note = Note(record: record, conversation: conversation)
+            else { return nil }
+            self = .note(note)
         case UInt8(ascii: "x"):
             guard let principal = words.nextID(), let hash = words.next() else { return nil }
             self = .revocation(principal: principal, tokenHash: String(buffer: hash))

@@ -1,7 +1,7 @@
 import Hiredis
 
-/// The scripts of customers, agents and tokens. Those that end one token of an agent after the other begin with
-/// `agent_tokens.lua`, those that write what customers are listed by with `customer_rows.lua`.
+/// The scripts of customers, agents, tokens, and of what agents and customers keep. Those that end one token of an agent
+/// after the other begin with `agent_tokens.lua`, those that write what customers are listed by with `customer_rows.lua`.
 extension Scripts {
     static let issueCustomerToken = RedisScript(
         name: "issue_customer_token",
@@ -56,6 +56,19 @@ extension Scripts {
         PackageResources.publish_lua + PackageResources.revoke_tokens_lua,
         mustBeReplicated: true
     )
+    static let revokeCustomerToken = publishing(
+        "revoke_customer_token",
+        PackageResources.publish_lua + PackageResources.revoke_customer_token_lua
+    )
+    static let writeCannedAnswer = RedisScript(
+        name: "write_canned_answer",
+        source: PackageResources.write_canned_answer_lua
+    )
+    static let deleteCannedAnswer = RedisScript(
+        name: "delete_canned_answer",
+        source: PackageResources.delete_canned_answer_lua
+    )
+    static let addAttachment = RedisScript(name: "add_attachment", source: PackageResources.add_attachment_lua)
     static let countLoginAttempt = RedisScript(
         name: "count_login_attempt",
         source: PackageResources.count_login_attempt_lua

@@ -62,6 +62,45 @@ struct CommandLineTests {
         }
     }
 
+    @Test("agent password sets a new one, which ends the agent's tokens and forgets failed logins")
+    func password() async throws {
+        try await TestAPI.run { api in
+            let environment = ["REDIS_URL": api.server.url]
+            let token = try await api.agentToken("ann", role: .admin)
+            func login(_ password: String) async throws -> Int {
+                let body = #"{"login":"ann","password":"\#(password)"}"#
+                return try await api.call("POST", "/api/v1/agents/login", body: body).status
+            }
+            for _ in 0..<6 { _ = try await login("wrong") }
+            #expect(try await login("wrong") == 429)
+
+            let set = try await run(
+                "agent",
+                "password",
+                "--login",
+                "ann",
+                input: "correct horse\n",
+                environment: environment
+            )
+            #expect(set.status == 0)
+            #expect(set.output == "")
+            #expect(try await api.call("GET", "/api/v1/agents/me", token: token).status == 401)
+            #expect(try await login("correct horse") == 200)
+
+            let madeUp = try await run("agent", "password", "--login", "ANN", environment: environment)
+            let password = madeUp.output.trimmingCharacters(in: .newlines)
+            #expect(password.count == 24)
+            #expect(try await login(password) == 200)
+            #expect(try await login("correct horse") == 401)
+
+            let unknown = try await run("agent", "password", "--login", "bob", environment: environment)
+            #expect(unknown.status == 1)
+            #expect(unknown.errors.contains("bob"))
+            let short = try await run("agent", "password", "--login", "ann", input: "short\n", environment: environment)
+            #expect(short.status == 1)
+        }
+    }
+
     @Test("agent add takes the password from standard input or makes one up, and agent token prints a token only")
     func agents() async throws {
         try await TestAPI.run { api in
@@ -121,7 +160,7 @@ struct CommandLineTests {
             )
             #expect(again.status == 1)
             #expect(again.errors.hasPrefix("Error: Another agent has this login"))
-            #expect(again.errors.contains("PUT /api/v1/agents/{id}"))
+            #expect(again.errors.contains("customer-api agent password --login ann"))
             #expect(try await run("agent", "token", "--login", "nobody", environment: environment).status == 1)
             let short = try await run(
                 "agent",

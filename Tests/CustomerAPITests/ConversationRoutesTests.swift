@@ -1,7 +1,5 @@
 import Foundation
 import Messaging
-import NIOCore
-import NIOPosix
 import Testing
 
 @Suite("/conversations")
@@ -141,42 +139,5 @@ struct ConversationRoutesTests {
                 #expect(answer.field == .string(field))
             }
         }
-    }
-}
-
-extension TestAPI {
-    fileprivate func newCustomer(_ channelID: String = "web_1") async throws -> Principal {
-        let id = try await customerToken(channelID: channelID).data["customerId"].text
-        return .customer(id: try #require(UniqueID(id)), channel: .web)
-    }
-
-    /// Says something as a gateway would.
-    fileprivate func say(
-        _ text: String,
-        as principal: Principal,
-        in conversation: UniqueID? = nil
-    ) async throws -> AppendedMessage {
-        let loop = MultiThreadedEventLoopGroup.singleton.next()
-        let promise = loop.makePromise(of: AppendedMessage.self)
-        let redis = redis
-        loop.execute {
-            let log = MessageLog(
-                redis: redis.connection(for: loop),
-                limits: .init(log: 1000, conversationsPerCustomer: 100)
-            )
-            log.append(
-                from: principal,
-                origin: "-",
-                reference: conversation?.description ?? "",
-                tail: Message.recordTail(
-                    content: ByteBuffer(string: JSONText.literal(text)),
-                    metadata: nil,
-                    clientMessageID: nil,
-                    senderNote: nil
-                ),
-                clientMessageID: nil
-            ) { promise.completeWith($0.mapError { $0 as any Error }) }
-        }
-        return try await promise.futureResult.get()
     }
 }

@@ -109,7 +109,7 @@ struct ProtocolTests {
             #expect(preflight.status == 204)
             #expect(preflight.body.isEmpty)
             #expect(preflight.headers["access-control-allow-origin"] == "*")
-            #expect(preflight.headers["access-control-allow-headers"] == "Authorization, Content-Type")
+            #expect(preflight.headers["access-control-allow-headers"]?.hasPrefix("Authorization, Content-Type") == true)
             #expect(preflight.headers["access-control-allow-methods"]?.contains("POST") == true)
             #expect(preflight.headers["access-control-max-age"] == "86400")
             #expect(preflight.headers["access-control-allow-credentials"] == nil)
@@ -142,7 +142,12 @@ struct ProtocolTests {
                 "/api/v1/customers/{id}/token", "/api/v1/agents/login", "/api/v1/agents/logout", "/api/v1/agents/me",
                 "/api/v1/agents", "/api/v1/agents/{id}", "/api/v1/conversations", "/api/v1/conversations/{id}",
                 "/api/v1/conversations/{id}/messages", "/api/v1/conversations/{id}/claim",
-                "/api/v1/conversations/{id}/release", "/api/v1/conversations/{id}/resolve", "/api/v1/openapi.yaml",
+                "/api/v1/conversations/{id}/release", "/api/v1/conversations/{id}/resolve",
+                "/api/v1/conversations/{id}/transfer", "/api/v1/conversations/{id}/notes",
+                "/api/v1/customers/{id}/tokens", "/api/v1/customers/{id}/tokens/{token}", "/api/v1/attachments",
+                "/api/v1/attachments/{id}", "/api/v1/colleagues", "/api/v1/canned-answers",
+                "/api/v1/canned-answers/{id}", "/api/v1/status", "/", "/widget.js", "/console", "/web/{file}",
+                "/api/v1/openapi.yaml",
                 "/api/v1/asyncapi.yaml",
                 "/health", "/ready",
             ] {
@@ -156,7 +161,7 @@ struct ProtocolTests {
         try await TestAPI.run { api in
             let text = String(decoding: try await api.call("GET", "/api/v1/openapi.yaml").body, as: UTF8.self)
             let paths = text.split(separator: "\n").filter { $0.hasPrefix("  /") && $0.hasSuffix(":") }
-            #expect(paths.count == 21)
+            #expect(paths.count == 34)
             for path in paths {
                 let address = path.dropFirst(2).dropLast().replacingOccurrences(of: "{id}", with: "x")
                 // 405 says that the address exists.

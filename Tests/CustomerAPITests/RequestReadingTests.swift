@@ -29,8 +29,8 @@ struct RequestReadingTests {
             let conversation = "550e8400-e29b-41d4-a716-446655440000"
             for (path, name, known) in [
                 ("customers?name=a&nmae=x", "nmae", "name, channel, active, tag, page, size"),
-                ("conversations?status=waiting", "status", "state, assignee, customer, channel, page, size"),
-                ("conversations?=x", "", "state, assignee, customer, channel, page, size"),
+                ("conversations?status=waiting", "status", "state, assignee, customer, channel, q, sort, page, size"),
+                ("conversations?=x", "", "state, assignee, customer, channel, q, sort, page, size"),
                 ("conversations/\(conversation)/messages?offset=", "offset", "after, before, limit"),
                 ("agents?limit=1", "limit", "page, size"),
             ] {

@@ -77,11 +77,13 @@ struct TestAPI: Sendable {
 
     /// - Parameters:
     ///   - body: sent as JSON unless `headers` has another content type.
+    ///   - data: a body that is no text.
     func call(
         _ method: String,
         _ path: String,
         token: String? = nil,
         body: String? = nil,
+        data: Data? = nil,
         headers: [String: String] = [:]
     ) async throws -> Answer {
         var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(path)")))
@@ -91,6 +93,7 @@ struct TestAPI: Sendable {
             request.httpBody = Data(body.utf8)
             request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         }
+        if let data { request.httpBody = data }
         for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
         let (data, response) = try await URLSession.shared.data(for: request)
         return Answer(response: try #require(response as? HTTPURLResponse), body: data)

@@ -54,4 +54,38 @@ struct TokenRevocationRouteTests {
             #expect(unknown.status == 404)
         }
     }
+
+    @Test("A customer's live tokens are listed without showing them, and one ends while the others live")
+    func oneToken() async throws {
+        try await TestAPI.run { api in
+            let ann = try await api.agentToken("ann")
+            let first = try await api.customerToken()
+            let second = try await api.customerToken()
+            let path = "/api/v1/customers/\(first.data["customerId"].text)/tokens"
+            let listed = try await api.call("GET", path, token: ann).data["tokens"].elements
+            #expect(listed.count == 2)
+            let token = try #require(Token(first.data["token"].text))
+            let id = String(token.hash.prefix(16))
+            let shown = try #require(listed.first { $0["id"] == .string(id) })
+            #expect(shown.fieldNames == ["id", "channel", "issuedAt", "expiresAt"])
+            #expect(shown["channel"] == "WEB")
+            #expect(shown["expiresAt"] == first.data["expiresAt"])
+
+            let ended = try await api.call("DELETE", "\(path)/\(id)", token: ann)
+            #expect(ended.status == 200)
+            #expect(ended.data["revoked"] == 1)
+            let tokens = TokenStore(redis: api.redis, lifetime: .seconds(60))
+            await #expect(throws: MessagingError.self) { try await tokens.authenticate(token) }
+            _ = try await tokens.authenticate(try #require(Token(second.data["token"].text)))
+            #expect(try await api.call("GET", path, token: ann).data["tokens"].elements.count == 1)
+
+            for wrong in [id, "0123456789abcdef", "x", String(token.hash)] {
+                #expect(try await api.call("DELETE", "\(path)/\(wrong)", token: ann).status == 404, "\(wrong)")
+            }
+            let nobody = "/api/v1/customers/\(UniqueID(in: .ofAgents))/tokens"
+            #expect(try await api.call("GET", nobody, token: ann).status == 404)
+            #expect(try await api.call("DELETE", "\(nobody)/\(id)", token: ann).status == 404)
+            #expect(try await api.call("GET", path, token: second.data["token"].text).status == 403)
+        }
+    }
 }

@@ -9,7 +9,7 @@ final class Stack: Sendable {
     let redisURL: String
     /// The folder with all parts' logs.
     let logFolder: URL
-    private let admin: (login: String, password: String)
+    let admin: (login: String, password: String)
     private let adminToken = Watched<AdminToken>(.none)
     private let issuedTokens = Mutex<Set<String>>([])
     /// How many more agents may be made now: hashing passwords is work, and customer-api refuses too many at once.

@@ -39,6 +39,24 @@ struct TokenEndTests {
         }
     }
 
+    @Test("Revoking one token of a customer closes the sockets opened with it, and not those of the others")
+    func oneToken() async throws {
+        try await RunningGateway.run { running in
+            let first = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let second = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let here = try await connect(running, first.token)
+            let there = try await connect(running, second.token)
+            let listed = try await running.tokens.tokens(ofCustomer: first.customer)
+            let token = try #require(listed.first { first.token.hash.hasPrefix($0.id) })
+            #expect(try await running.tokens.revokeToken(token.id, ofCustomer: first.customer))
+            #expect(try await here.closeCode() == 4004)
+            try await there.say("still here")
+            _ = try await there.next(containing: #""type":"ack""#)
+            #expect(try await !running.tokens.revokeToken(token.id, ofCustomer: first.customer))
+            for client in [here, there] { try? await client.close() }
+        }
+    }
+
     @Test("Revoking an agent's tokens closes the agent's sockets with 4004")
     func agent() async throws {
         try await RunningGateway.run { running in

@@ -152,7 +152,7 @@ end
 if changed then
     fence = fence + 1
     publish_assignment(prefix, customer, conversation, channel, state, assignee, fence, seq, answered, sender_name)
-    redis.call('HSET', key, 'state', state, 'assignee', assignee, 'fence', fence)
+    redis.call('HSET', key, 'state', state, 'assignee', assignee, 'assigneeName', sender_name, 'fence', fence)
 end
 
 -- Store.

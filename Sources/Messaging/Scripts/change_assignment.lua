@@ -1,9 +1,12 @@
--- Claims, releases or resolves a conversation for an agent, atomically, with a new fencing number.
+-- Claims, releases, transfers or resolves a conversation for an agent, atomically, with a new fencing number.
 --
 -- KEYS[1]  prefix of the conversation's partition
+-- ARGV     action, conversation, the agent who does it, its role, the assignee's name from now on as JSON, ms, the agent
+--          to have it from now on (claim, transfer)
 -- Reply    {'ok'} or {'refused', code}: not_found, assigned_to_other, forbidden, conflict (nothing to release or resolve)
 local prefix = KEYS[1]
 local action, conversation, agent, role, name, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
+local target = ARGV[7]
 
 local key = prefix .. 'conversation:' .. conversation
 local fields = redis.call('HMGET', key, 'customer', 'channel', 'state', 'assignee', 'fence', 'seq', 'answered')
@@ -35,6 +38,13 @@ elseif action == 'release' then
     if assignee ~= agent and not admin then
         return {'refused', 'assigned_to_other'}
     end
+elseif action == 'transfer' then
+    if state == 'assigned' and assignee == target then
+        return {'ok'}
+    end
+    if assignee ~= agent and not admin then
+        return {'refused', state == 'assigned' and 'assigned_to_other' or 'conflict'}
+    end
 elseif action == 'resolve' then
     if state == 'resolved' then
         return unchanged()
@@ -48,20 +58,25 @@ redis.call('ZREM', prefix .. 'waiting', conversation)
 if assignee ~= '' then
     redis.call('ZREM', prefix .. 'assigned:' .. assignee, conversation)
 end
-if action == 'claim' then
-    state, assignee = 'assigned', agent
-    redis.call('ZADD', prefix .. 'assigned:' .. agent, now, conversation)
-    local cursor = tonumber(redis.call('HGET', prefix .. 'cursors:' .. conversation, agent) or 0)
+if action == 'claim' or action == 'transfer' then
+    state, assignee = 'assigned', target
+    redis.call('ZADD', prefix .. 'assigned:' .. target, now, conversation)
+    local cursor = tonumber(redis.call('HGET', prefix .. 'cursors:' .. conversation, target) or 0)
     if cursor < answered then
-        redis.call('HSET', prefix .. 'cursors:' .. conversation, agent, answered)
+        redis.call('HSET', prefix .. 'cursors:' .. conversation, target, answered)
     end
 elseif action == 'release' then
     state, assignee, name = 'waiting', '', ''
     redis.call('ZADD', prefix .. 'waiting', now, conversation)
 else
-    -- Who resolved it stays on record as its assignee.
-    state, assignee = 'resolved', assignee ~= '' and assignee or agent
+    -- Who resolved it stays on record as its assignee, unless somebody else had it.
+    state = 'resolved'
+    if assignee == '' then
+        assignee = agent
+    elseif assignee ~= agent then
+        name = redis.call('HGET', key, 'assigneeName') or ''
+    end
 end
-redis.call('HSET', key, 'state', state, 'assignee', assignee, 'fence', fence + 1)
+redis.call('HSET', key, 'state', state, 'assignee', assignee, 'assigneeName', name, 'fence', fence + 1)
 publish_assignment(prefix, customer, conversation, channel, state, assignee, fence + 1, seq, answered, name)
 return {'ok'}

@@ -1,0 +1,136 @@
+import HTTPTypes
+import Hummingbird
+import Messaging
+import NIOCore
+
+/// `/attachments`: send a file, and fetch one. For customers, who have their own only, and for agents.
+struct AttachmentRoutes: Sendable {
+    let store: AttachmentStore
+    let tokens: TokenStore
+    let upload: AttachmentUpload
+
+    static let maxNameCharacters = 200
+
+    func add(to group: RouterGroup<APIContext>) {
+        group.post("attachments") { request, _ in
+            let principal = try await tokens.authenticate(try request.bearerToken()).principal
+            let query = try QueryParameters(of: request, known: ["name", "conversation"])
+            let name = try fileName(try query.text("name", maxBytes: 1024))
+            let conversation = try query.text("conversation")
+            let owner = try await owner(for: principal, conversation)
+            let attachment = try await upload.receive(request, named: name, from: principal.id, for: owner)
+            return try APIResponse.success(AttachmentJSON(attachment), status: .created)
+        }
+        group.get("attachments/:id") { request, context in
+            let principal = try await tokens.authenticate(try request.bearerToken()).principal
+            let attachment = try await store.attachment(try context.id(of: "attachment"))
+            if case .customer(let id, _) = principal, id != attachment.customer {
+                throw MessagingError.noAttachment(attachment.id)
+            }
+            return try await response(with: attachment, to: request)
+        }
+    }
+
+    /// Whose an attachment will be: a customer's own, or that of the customer whose conversation an agent names.
+    private func owner(for principal: Principal, _ conversation: String?) async throws -> UniqueID {
+        let named: UniqueID?
+        if let conversation {
+            guard let id = UniqueID(conversation) else {
+                throw APIError(.notFound, "not_found", "There is no such conversation.", field: "conversation")
+            }
+            named = try await store.customer(of: id)
+        } else {
+            named = nil
+        }
+        switch (principal, named) {
+        case (.agent, nil): throw APIError.missing("conversation")
+        case (.agent, let customer?): return customer
+        case (.customer(let id, _), let customer?) where customer != id:
+            throw APIError(.notFound, "not_found", "There is no such conversation.", field: "conversation")
+        case (.customer(let id, _), _): return id
+        }
+    }
+
+    /// What the client calls the file, without folders.
+    private func fileName(_ text: String?) throws -> String {
+        guard let text else { throw APIError.missing("name") }
+        let name = String(text.split { $0 == "/" || $0 == "\\" }.last ?? "")
+        guard !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
+            throw APIError.invalid("name", "\"name\" must not have control characters.")
+        }
+        return try TextRules.notBlank(name, field: "name", maxCharacters: Self.maxNameCharacters)
+    }
+
+    /// The attachment, as something that no browser runs, whatever is in it.
+    private func response(with attachment: Attachment, to request: Request) async throws -> Response {
+        let isImage = ContentSniffing.images.contains(attachment.contentType)
+        let disposition = isImage ? "inline" : "attachment"
+        var headers: HTTPFields = [
+            .contentType: attachment.contentType,
+            .contentDisposition: "\(disposition); filename*=UTF-8''\(Self.encoded(attachment.name))",
+            .xContentTypeOptions: "nosniff",
+            .contentSecurityPolicy: "sandbox; default-src 'none'",
+            // It never changes, but whether this client may have it does: asked for each time.
+            .eTag: "\"\(attachment.id)\"",
+            .cacheControl: "private, no-cache",
+            .vary: "Authorization",
+        ]
+        if request.headers[.ifNoneMatch]?.contains("\"\(attachment.id)\"") == true {
+            return Response(status: .notModified, headers: headers)
+        }
+        headers[.contentLength] = String(attachment.size)
+        // One that came before there was a folder is in Redis.
+        guard let folder = upload.folder, let file = try await folder.open(attachment.id) else {
+            let data = try await store.data(of: attachment.id)
+            return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: data))
+        }
+        let body = ResponseBody(contentLength: attachment.size) { writer in
+            while true {
+                let part = try await folder.read(file)
+                if part.readableBytes == 0 { break }
+                try await writer.write(part)
+            }
+            try await writer.finish(nil)
+        }
+        return Response(status: .ok, headers: headers, body: body)
+    }
+
+    /// Source: RFC 8187 §3.2.1, `ext-value`.
+    private static func encoded(_ name: String) -> String {
+        var text = ""
+        for byte in name.utf8 {
+            switch byte {
+            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"):
+                text.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                let digits = String(byte, radix: 16, uppercase: true)
+                text += digits.count == 1 ? "%0\(digits)" : "%\(digits)"
+            }
+        }
+        return text
+    }
+}
+
+extension Principal {
+    fileprivate var id: UniqueID {
+        switch self {
+        case .customer(let id, _), .agent(let id, _, _): id
+        }
+    }
+}
+
+/// An attachment, in the form in which a message's `metadata` names it.
+private struct AttachmentJSON: Encodable {
+    let id: String
+    let name: String
+    let contentType: String
+    let size: Int
+
+    init(_ attachment: Attachment) {
+        id = attachment.id.description
+        name = attachment.name
+        contentType = attachment.contentType
+        size = attachment.size
+    }
+}
