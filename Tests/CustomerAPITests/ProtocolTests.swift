@@ -161,7 +161,7 @@ struct ProtocolTests {
         try await TestAPI.run { api in
             let text = String(decoding: try await api.call("GET", "/api/v1/openapi.yaml").body, as: UTF8.self)
             let paths = text.split(separator: "\n").filter { $0.hasPrefix("  /") && $0.hasSuffix(":") }
-            #expect(paths.count == 34)
+            #expect(paths.count == 35)
             for path in paths {
                 let address = path.dropFirst(2).dropLast().replacingOccurrences(of: "{id}", with: "x")
                 // 405 says that the address exists.

@@ -62,6 +62,8 @@ struct RunningGateway: Sendable {
                 )
             )
             await app.stop()
+            // The gateway ends in order, before Redis is taken from it.
+            _ = try await tasks.next()
         }
     }
 

@@ -266,7 +266,8 @@ struct RedisSentinelTests {
                 #expect(list == list.sorted())
                 let neverRan = Set(all.filter { $0.error?.mayHaveRun == false }.map(\.number))
                 #expect(neverRan.isDisjoint(with: list))
-                #expect(all.contains { $0.error != nil })
+                // A planned one may be over between two commands.
+                if fault != .failoverCommand { #expect(all.contains { $0.error != nil }) }
                 #expect(all.last?.error == nil)
             }
             try await subscription.close()

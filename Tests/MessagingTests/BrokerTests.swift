@@ -79,20 +79,6 @@ struct BrokerTests {
         }
     }
 
-    @Test("A mailbox has its lease as soon as it is subscribed: if it dies at once, its routes can be taken away")
-    func firstLease() async throws {
-        try await LogFixture.run { fixture in
-            let broker = try await BrokerFixture(fixture, mailbox: "g.0")
-            let deadline = ContinuousClock.now + .seconds(30)
-            for partition in Partition.all {
-                while try fixture.server.command("HEXISTS", "\(Keyspace.prefix(partition))leases", "g.0") != "1" {
-                    try #require(ContinuousClock.now < deadline, "No lease in \(partition).")
-                }
-            }
-            try await broker.close()
-        }
-    }
-
     @Test("A subscription that is up but hears nothing is replaced, and hears again")
     func deafSubscription() async throws {
         try await LogFixture.run { fixture in
