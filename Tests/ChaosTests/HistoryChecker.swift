@@ -235,7 +235,6 @@ struct Verdict: Sendable {
     private(set) var complaints: [String] = []
     /// The first violations of each kind, in words.
     private(set) var examples: [String] = []
-    private var exampleCounts: [WritableKeyPath<Verdict, Int>: Int] = [:]
 
     /// What Redis may forget of what it was told last, as long as those readers are told that can be told.
     enum Tolerance: Sendable {
@@ -272,7 +271,6 @@ struct Verdict: Sendable {
 
     fileprivate mutating func note(_ count: WritableKeyPath<Verdict, Int>, _ example: @autoclosure () -> String) {
         self[keyPath: count] += 1
-        exampleCounts[count, default: 0] += 1
-        if exampleCounts[count, default: 0] <= 4 { examples.append(example()) }
+        if self[keyPath: count] <= 4 { examples.append(example()) }
     }
 }

@@ -136,7 +136,9 @@ extension Scenario {
     ]
 
     private static let refusals = [
-        Scenario(name: "subscriptions-cut", summary: "CLIENT KILL TYPE pubsub every 2 s") { _, length in
+        Scenario(name: "subscriptions-cut", summary: "CLIENT KILL TYPE pubsub every 2 s", hasLastWord: true) {
+            _,
+            length in
             Array(repeating: .cutSubscriptions, count: max(2, Int(length / .seconds(2))))
         },
         Scenario(name: "commands-cut", summary: "CLIENT KILL TYPE normal every 2 s") { _, length in
