@@ -134,7 +134,7 @@ struct ChaosRun: Sendable {
                 var history = try await crowd.history()
                 history.log = try await system.log(of: crowd.conversations)
                 let verdict = HistoryChecker.check(history)
-                if verdict.lost - verdict.forgotten + verdict.unanswered == 0 || isLate { return verdict }
+                if verdict.unshown + verdict.unanswered == 0 || isLate { return verdict }
             }
             try await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(2))
