@@ -37,8 +37,11 @@ final class ChaosSystem: Sendable {
         if scenario.hasProxy, let port = redis.server?.port {
             proxy = try await FaultProxy.start(on: proxyLoop, to: port, seed: seed)
         }
-        let client = try RedisClient(
-            configuration: RedisConfiguration(url: redis.url),
+        var configuration = try RedisConfiguration(url: redis.url)
+        // What the test asks is not what is tested.
+        configuration.commandTimeout = .seconds(20)
+        let client = RedisClient(
+            configuration: configuration,
             eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
             logger: Logger(label: "chaos") { _ in SwiftLogNoOpLogHandler() }
         )

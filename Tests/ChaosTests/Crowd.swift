@@ -187,10 +187,10 @@ final class Crowd: @unchecked Sendable {
         }.get()
     }
 
-    /// Each customer says something that is published in vain.
-    func sayOneLastThing() async throws {
+    /// Each customer says something, which may be published in vain.
+    func sayOneLastThing(isUnheard: Bool) async throws {
         try await loop.submit { [self] in
-            recorder.unheardShare = 1
+            recorder.unheardShare = isUnheard ? 1 : 0
             for customer in customers { customer.speak(in: nil) }
         }.get()
     }

@@ -75,7 +75,6 @@ struct HistoryChecker {
         }
         for (label, place) in acknowledged {
             guard let places = stored[label] else {
-                verdict.lost += 1
                 verdict.note(\.forgotten, "\(label) was acknowledged as \(place) and is not stored")
                 continue
             }
@@ -185,7 +184,7 @@ struct HistoryChecker {
             where entry.label.sender != name && participant.conversations.contains(entry.place.conversation) {
                 let key = Screen.Key(reader: name, conversation: entry.place.conversation)
                 if screens[key]?.seqs[entry.place.id] == nil {
-                    verdict.note(\.lost, "\(name) was never shown \(entry.label), \(entry.place)")
+                    verdict.note(\.unshown, "\(name) was never shown \(entry.label), \(entry.place)")
                 }
             }
         }
@@ -198,10 +197,10 @@ struct Verdict: Sendable {
     var acknowledged = 0
     /// Shown to a recipient for the first time.
     var delivered = 0
-    /// Acknowledged and not stored, or stored and not shown to a recipient.
-    var lost = 0
-    /// How many of the lost ones were acknowledged and are not stored.
+    /// Acknowledged and not stored.
     var forgotten = 0
+    /// Stored and not shown to a recipient.
+    var unshown = 0
     /// Shown to readers of the guide dialect and, as shown, not stored: Redis forgot them, and nobody says so.
     var ghosts = 0
     /// Stored twice, or shown twice to a reader of the full dialect.
@@ -235,7 +234,6 @@ struct Verdict: Sendable {
     private(set) var complaints: [String] = []
     /// The first violations of each kind, in words.
     private(set) var examples: [String] = []
-    private var exampleCounts: [WritableKeyPath<Verdict, Int>: Int] = [:]
 
     /// What Redis may forget of what it was told last, as long as those readers are told that can be told.
     enum Tolerance: Sendable {
@@ -255,7 +253,7 @@ struct Verdict: Sendable {
     }
 
     /// What counts as lost.
-    func lost(_ tolerance: Tolerance) -> Int { tolerance == .acknowledged ? lost - forgotten : lost }
+    func lost(_ tolerance: Tolerance = .nothing) -> Int { unshown + (tolerance == .acknowledged ? 0 : forgotten) }
 
     var longestGap: Duration { .nanoseconds(gaps.max() ?? 0) }
 
@@ -272,7 +270,6 @@ struct Verdict: Sendable {
 
     fileprivate mutating func note(_ count: WritableKeyPath<Verdict, Int>, _ example: @autoclosure () -> String) {
         self[keyPath: count] += 1
-        exampleCounts[count, default: 0] += 1
-        if exampleCounts[count, default: 0] <= 4 { examples.append(example()) }
+        if self[keyPath: count] <= 4 { examples.append(example()) }
     }
 }

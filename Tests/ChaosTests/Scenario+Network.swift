@@ -51,6 +51,7 @@ extension Scenario {
             summary: "subscriptions stay up, and nothing that is published arrives on them",
             topologies: [.one],
             hasProxy: true,
+            hasLastWord: true,
             judge: wantNoReconnect
         ) { _, _ in
             [.deafen]
@@ -108,7 +109,7 @@ extension Scenario {
 
     /// Of what waits for somebody, a gateway holds a page at a time.
     private static let wantLittleMemory = { @Sendable (verdict: inout Verdict, _: Facts) in
-        let most = 48 * 1024 * 1024
+        let most = 24 * 1024 * 1024
         if verdict.memoryGrowth > most {
             verdict.complain("A gateway's memory grew by \(verdict.memoryGrowth / 1024 / 1024) MiB.")
         }

@@ -106,8 +106,9 @@ extension Scenario {
         },
         Scenario(
             name: "failover-planned-replicated",
+            // Sentinel's planned failover does not wait until the old primary has stopped.
             summary: "the same, and what was acknowledged, the new primary has",
-            topologies: [.sentinel, .cluster],
+            topologies: [.cluster],
             environment: ["DURABILITY": "replicated"],
             tolerates: .unacknowledged
         ) { _, _ in
@@ -136,7 +137,9 @@ extension Scenario {
     ]
 
     private static let refusals = [
-        Scenario(name: "subscriptions-cut", summary: "CLIENT KILL TYPE pubsub every 2 s") { _, length in
+        Scenario(name: "subscriptions-cut", summary: "CLIENT KILL TYPE pubsub every 2 s", hasLastWord: true) {
+            _,
+            length in
             Array(repeating: .cutSubscriptions, count: max(2, Int(length / .seconds(2))))
         },
         Scenario(name: "commands-cut", summary: "CLIENT KILL TYPE normal every 2 s") { _, length in

@@ -15,6 +15,8 @@ struct Scenario: Sendable, CustomTestStringConvertible {
     var environment: [String: String] = [:]
     /// How many messages' publications are lost, by chance.
     var unheardShare = 0.0
+    /// Whether in the end, when all is quiet, each customer says one more thing.
+    var hasLastWord = false
     /// Whether the last messages before the end of the load are published in vain.
     var losesLastPublications = false
     var tolerates = Verdict.Tolerance.nothing

@@ -14,7 +14,7 @@ struct ShortProfileTopologyTests {
     @Test(
         "With Sentinel",
         arguments: [
-            "failover", "failover-behind", "failover-planned-replicated", "failover-suspended", "messages-unheard",
+            "failover", "failover-behind", "failover-planned", "failover-suspended", "messages-unheard",
         ]
     )
     func sentinel(name: String) async throws {
@@ -54,7 +54,6 @@ enum ShortProfile {
         )
         #expect(verdict.isPrompt, "\(verdict.line(for: scenario))\nTo play it again: \(replay)")
         #expect(verdict.acknowledged > 50, "There was hardly any load.")
-        #expect(verdict.delivered + verdict.forgotten >= verdict.acknowledged)
     }
 }
 
