@@ -144,7 +144,7 @@ struct ProtocolTests {
                 "/api/v1/conversations/{id}/messages", "/api/v1/conversations/{id}/claim",
                 "/api/v1/conversations/{id}/release", "/api/v1/conversations/{id}/resolve", "/api/v1/openapi.yaml",
                 "/api/v1/asyncapi.yaml",
-                "/health", "/ready",
+                "/api/v1/messages", "/health", "/ready",
             ] {
                 #expect(text.contains("\n  \(path):\n"), "\(path)")
             }
@@ -156,7 +156,7 @@ struct ProtocolTests {
         try await TestAPI.run { api in
             let text = String(decoding: try await api.call("GET", "/api/v1/openapi.yaml").body, as: UTF8.self)
             let paths = text.split(separator: "\n").filter { $0.hasPrefix("  /") && $0.hasSuffix(":") }
-            #expect(paths.count == 21)
+            #expect(paths.count == 22)
             for path in paths {
                 let address = path.dropFirst(2).dropLast().replacingOccurrences(of: "{id}", with: "x")
                 // 405 says that the address exists.
