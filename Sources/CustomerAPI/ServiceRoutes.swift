@@ -35,9 +35,10 @@ struct ServiceRoutes: Sendable {
         )
     }
 
-    /// Whether Redis, or some server of a Redis Cluster, answers a PING in time. The PING itself goes on until its own
-    /// deadline.
+    /// Whether every event loop has its connection and Redis answers a PING in time; of a Redis Cluster one server is enough.
+    /// The PING itself goes on until its own deadline.
     private func answers() async -> Bool {
+        guard redis.isReady || redis.isOfCluster else { return false }
         let (verdicts, verdict) = AsyncStream.makeStream(of: Bool.self)
         let ping = Task {
             verdict.yield((try? await redis.send(RedisCommand("PING"))) != nil)

@@ -33,6 +33,11 @@ package final class RedisClient: Service, Sendable {
         }
     }
 
+    /// Whether it is for a Redis Cluster, of which a part may be away.
+    package var isOfCluster: Bool {
+        if case .cluster = configuration.address { true } else { false }
+    }
+
     /// As ``RedisConfiguration/replicas``.
     package var replicas: Int { configuration.replicas }
 

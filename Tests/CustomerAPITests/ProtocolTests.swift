@@ -149,7 +149,7 @@ struct ProtocolTests {
                 "/api/v1/canned-answers/{id}", "/api/v1/status", "/", "/widget.js", "/console", "/web/{file}",
                 "/api/v1/openapi.yaml",
                 "/api/v1/asyncapi.yaml",
-                "/health", "/ready",
+                "/api/v1/messages", "/health", "/ready",
             ] {
                 #expect(text.contains("\n  \(path):\n"), "\(path)")
             }

@@ -28,13 +28,12 @@ struct SlowReaderTests {
             let pair = try await stack.conversation(customerOn: 0, agentOn: 0)
             let before = try direct.gateway(0).residentKilobytes()
             // All these conversations wait, so each connection of an agent is given all of them: 14 MB.
-            var readers: [WebSocketClient] = []
+            var readers: [(socket: WebSocketClient, since: ContinuousClock.Instant)] = []
             for _ in 0..<Self.readers {
                 let reader = try await stack.connect(agent.token, gateway: 0, dialect: .full)
                 try await reader.stopReading()
-                readers.append(reader)
+                readers.append((reader, .now))
             }
-            let blocked = ContinuousClock.now
             var peak = 0
             for number in 0..<30 {
                 try await pair.talk("\(number)")
@@ -45,9 +44,13 @@ struct SlowReaderTests {
             #expect(peak < Self.readers * 256 + 8 * 1024)
 
             // The close frame is behind what the client has not read, and the gateway waits 5 s for the client's.
-            try await Task.sleep(until: blocked + .seconds(10), clock: .continuous)
-            for reader in readers { try await reader.resumeReading() }
-            for reader in readers { #expect(try await reader.closing(timeout: .seconds(60)).code == 4008) }
+            for reader in readers {
+                try await Task.sleep(until: reader.since + .seconds(10), clock: .continuous)
+                try await reader.socket.resumeReading()
+            }
+            for reader in readers {
+                #expect(try await reader.socket.closing(timeout: .seconds(60)).code == 4008)
+            }
             try await pair.talk("still here")
 
             let back = try await stack.connect(agent.token, gateway: 1, dialect: .full)
