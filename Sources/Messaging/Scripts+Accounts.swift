@@ -58,17 +58,24 @@ extension Scripts {
     )
     static let revokeCustomerToken = publishing(
         "revoke_customer_token",
-        PackageResources.publish_lua + PackageResources.revoke_customer_token_lua
+        PackageResources.publish_lua + PackageResources.revoke_customer_token_lua,
+        mustBeReplicated: true
     )
     static let writeCannedAnswer = RedisScript(
         name: "write_canned_answer",
-        source: PackageResources.write_canned_answer_lua
+        source: PackageResources.write_canned_answer_lua,
+        mustBeReplicated: true
     )
     static let deleteCannedAnswer = RedisScript(
         name: "delete_canned_answer",
-        source: PackageResources.delete_canned_answer_lua
+        source: PackageResources.delete_canned_answer_lua,
+        mustBeReplicated: true
     )
-    static let addAttachment = RedisScript(name: "add_attachment", source: PackageResources.add_attachment_lua)
+    static let addAttachment = RedisScript(
+        name: "add_attachment",
+        source: PackageResources.add_attachment_lua,
+        mustBeReplicated: true
+    )
     static let countLoginAttempt = RedisScript(
         name: "count_login_attempt",
         source: PackageResources.count_login_attempt_lua

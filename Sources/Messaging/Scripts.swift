@@ -37,7 +37,11 @@ enum Scripts {
         name: "describe_conversations",
         source: PackageResources.describe_conversations_lua
     )
-    static let addNote = publishing("add_note", PackageResources.publish_lua + PackageResources.add_note_lua)
+    static let addNote = publishing(
+        "add_note",
+        PackageResources.publish_lua + PackageResources.add_note_lua,
+        mustBeReplicated: true
+    )
     static let tick = publishing("tick", PackageResources.publish_lua + PackageResources.tick_lua)
 
     /// A script that publishes: `redis.call(PUBLISH, topic, payload)`. A Redis Cluster has a command of its own for topics

@@ -97,7 +97,7 @@ final class ScreenStage: Sendable {
 
     /// Plays a story when its turn has come, and returns the player's exit code and output.
     func play(_ story: Story) async throws -> (exitCode: Int32, output: String) {
-        try await turns.wait(for: "the turn of \(story.name)", timeout: .seconds(1200)) { $0.start(story) ? () : nil }
+        try await turns.wait(for: "the turn of \(story.name)", timeout: .seconds(1800)) { $0.start(story) ? () : nil }
         defer { turns.update { $0.end(story) } }
         let admin = direct.stack.admin
         return try await Program.run(
@@ -110,7 +110,7 @@ final class ScreenStage: Sendable {
             environment: [
                 "NODE_PATH": NodeProgram.modules, "ADMIN_LOGIN": admin.login, "ADMIN_PASSWORD": admin.password,
             ],
-            timeout: .seconds(180)
+            timeout: .seconds(300)
         )
     }
 

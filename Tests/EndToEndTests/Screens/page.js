@@ -3,7 +3,7 @@
 const fs = require('fs');
 const path = require('path');
 
-const PATIENCE = 30_000; // milliseconds
+const PATIENCE = 60_000; // milliseconds; far more than anything takes: the machine may be busy
 const pageSide = fs.readFileSync(path.join(__dirname, 'page-side.js'), 'utf8');
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 

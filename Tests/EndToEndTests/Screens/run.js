@@ -12,7 +12,7 @@
 //               are skipped
 //   --browser   a Chromium that `node browser.js` launched (one of its own)
 //   --tokens    a file to which all tokens that stories and their pages had are added, one a line
-//   --limit     how long one story may take (120)
+//   --limit     how long one story may take (240)
 //   ADMIN_LOGIN (admin), ADMIN_PASSWORD: an administrator of that system
 //
 // A line for each story. Exit code: 0 all went well, 1 some failed, 2 usage.
@@ -45,7 +45,7 @@ async function main() {
     const admin = { login: process.env.ADMIN_LOGIN || 'admin', password: process.env.ADMIN_PASSWORD };
     const system = new System(options.base ?? 'http://127.0.0.1:8080', admin, options.gateways);
     const began = Date.now();
-    const failure = await play(story, { system, browser, shots, limit: 1000 * (options.limit ?? 120) });
+    const failure = await play(story, { system, browser, shots, limit: 1000 * (options.limit ?? 240) });
     system.end();
     if (options.tokens) fs.appendFileSync(options.tokens, [...system.tokens].map((token) => `${token}\n`).join(''));
     console.log(`${failure ? 'FAILED' : 'ok'}  ${file}: ${story.name} (${((Date.now() - began) / 1000).toFixed(1)} s)`);

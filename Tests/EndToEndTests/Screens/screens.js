@@ -70,7 +70,7 @@ async function showSame(customer, agent, texts) {
     const [one, other] = [await widget.texts(customer), await desk.texts(agent)];
     return one.length >= texts.length && other.length >= texts.length;
   };
-  const end = Date.now() + 2 * PATIENCE;
+  const end = Date.now() + PATIENCE;
   while (!(await isShown()) && Date.now() < end) await pause(100);
   assert.deepEqual(await widget.texts(customer), texts);
   assert.deepEqual(await desk.texts(agent), texts);

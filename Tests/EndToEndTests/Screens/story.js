@@ -106,7 +106,7 @@ class System {
 
   /** Waits until `condition` is true, and returns what it is. */
   async wait(condition, what) {
-    const end = Date.now() + PATIENCE * 2;
+    const end = Date.now() + PATIENCE;
     for (;;) {
       const value = await condition();
       if (value) return value;
