@@ -2,6 +2,7 @@
 package struct CannedAnswer: Sendable, Equatable, Identifiable {
     package let id: UniqueID
     /// 1 to ``maxShortcutCharacters`` letters of any script, digits, `-` and `_`; no two differ in case only.
+    /// Compared by code points: a letter with its accent as one and as two are two.
     package let shortcut: String
     /// 1 to ``maxContentCharacters``.
     package let content: String
@@ -16,7 +17,7 @@ package struct CannedAnswer: Sendable, Equatable, Identifiable {
 
     /// Whether a text can be a shortcut.
     package static func isShortcut(_ text: String) -> Bool {
-        1...maxShortcutCharacters ~= text.unicodeScalars.count
+        1...maxShortcutCharacters ~= text.unicodeScalars.count && text.unicodeScalars.first.map(isMark) == false
             && text.unicodeScalars.allSatisfy { scalar in
                 switch scalar.properties.generalCategory {
                 case .uppercaseLetter, .lowercaseLetter, .titlecaseLetter, .modifierLetter, .otherLetter,
@@ -29,14 +30,22 @@ package struct CannedAnswer: Sendable, Equatable, Identifiable {
             }
     }
 
+    /// A vowel sign or an accent, which has its letter before it.
+    private static func isMark(_ scalar: Unicode.Scalar) -> Bool {
+        [.nonspacingMark, .spacingMark].contains(scalar.properties.generalCategory)
+    }
+
     /// Reads a record: `MS SHORTCUT`, a line feed, the content.
     init?(id: UniqueID, record: String) {
-        let lines = record.split(separator: "\n", maxSplits: 1, omittingEmptySubsequences: false)
-        let words = lines[0].split(separator: " ")
-        guard lines.count == 2, words.count == 2, let updatedAt = Int(words[0]) else { return nil }
+        // By bytes: a space or line feed with an accent after it is no Character of its own.
+        let bytes = record.utf8
+        guard let lineFeed = bytes.firstIndex(of: UInt8(ascii: "\n")),
+            let space = bytes[..<lineFeed].firstIndex(of: UInt8(ascii: " ")),
+            let updatedAt = Int(Substring(bytes[..<space]))
+        else { return nil }
         self.id = id
-        shortcut = String(words[1])
-        content = String(lines[1])
+        shortcut = String(Substring(bytes[bytes.index(after: space)..<lineFeed]))
+        content = String(Substring(bytes[bytes.index(after: lineFeed)...]))
         self.updatedAt = Timestamp(milliseconds: updatedAt)
     }
 }
