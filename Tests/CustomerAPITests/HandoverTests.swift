@@ -35,6 +35,16 @@ struct HandoverTests {
                 #expect(listed.data["totalElements"] == .number(Double(count)))
             }
             #expect(try await transfer(to: "ann", by: root).data["assigneeName"] == "ann")
+
+            // Nobody answers what is resolved: who resolved it has it no longer.
+            #expect(try await api.call("POST", "\(path)/resolve", token: ann).status == 200)
+            for login in ["ann", "bob"] {
+                let late = try await transfer(to: login, by: ann)
+                #expect(late.status == 409)
+                #expect(late.code == "conflict")
+            }
+            #expect(try await api.call("GET", path, token: ann).data["state"] == "resolved")
+            #expect(try await transfer(to: "bob", by: root).data["assigneeName"] == "bob")
         }
     }
 

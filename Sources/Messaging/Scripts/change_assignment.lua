@@ -3,7 +3,7 @@
 -- KEYS[1]  prefix of the conversation's partition
 -- ARGV     action, conversation, the agent who does it, its role, the assignee's name from now on as JSON, ms, the agent
 --          to have it from now on (claim, transfer)
--- Reply    {'ok'} or {'refused', code}: not_found, assigned_to_other, forbidden, conflict (nothing to release or resolve)
+-- Reply    {'ok'} or {'refused', code}: not_found, assigned_to_other, forbidden, conflict (nobody has it to release or transfer)
 local prefix = KEYS[1]
 local action, conversation, agent, role, name, now = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], tonumber(ARGV[6])
 local target = ARGV[7]
@@ -42,8 +42,12 @@ elseif action == 'transfer' then
     if state == 'assigned' and assignee == target then
         return {'ok'}
     end
+    -- What nobody answers, admins hand over; who resolved it has it no longer.
+    if state ~= 'assigned' and not admin then
+        return {'refused', 'conflict'}
+    end
     if assignee ~= agent and not admin then
-        return {'refused', state == 'assigned' and 'assigned_to_other' or 'conflict'}
+        return {'refused', 'assigned_to_other'}
     end
 elseif action == 'resolve' then
     if state == 'resolved' then
