@@ -68,10 +68,12 @@ private struct WebFile: Sendable {
     /// Nothing but our own files, our own addresses and pictures that scripts made: text that a customer wrote can't
     /// become a program, whatever a page does with it.
     ///
-    /// Source: [CSP Level 3](https://www.w3.org/TR/CSP3/).
+    /// `connect-src 'self'` allows WebSockets to this host too, and to no other.
+    ///
+    /// Source: [CSP Level 3](https://www.w3.org/TR/CSP3/), §6.7.2.8.
     private static let contentSecurityPolicy = """
         default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; \
-        connect-src 'self' ws: wss:; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
+        connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'
         """
 
     private static func contentType(of name: String) -> String {

@@ -39,6 +39,7 @@ struct WebRoutesTests {
                     #expect(policy?.contains("default-src 'none'; script-src 'self'; style-src 'self'") == true)
                     #expect(policy?.contains("frame-ancestors 'none'") == true)
                     #expect(policy?.contains("unsafe") == false)
+                    #expect(policy?.contains("connect-src 'self';") == true)
                     #expect(answer.headers["referrer-policy"] == "no-referrer")
                 }
                 #expect(try await api.call("HEAD", path).status == 200)
