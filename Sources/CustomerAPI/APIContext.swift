@@ -1,5 +1,6 @@
 import Hummingbird
 import Messaging
+import NIOCore
 
 /// What goes with a request on its way through the handlers.
 struct APIContext: RequestContext {
@@ -7,7 +8,13 @@ struct APIContext: RequestContext {
     /// Set by ``AgentAuthentication`` on the routes that need one.
     var authenticatedAgent: RequestingAgent?
 
-    init(source: Source) { coreContext = CoreRequestContextStorage(source: source) }
+    /// The connection that the request came on.
+    let channel: any Channel
+
+    init(source: Source) {
+        coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
+    }
 
     /// Who asks, on a route behind ``AgentAuthentication``.
     func agent() throws -> RequestingAgent {

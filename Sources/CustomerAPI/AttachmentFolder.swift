@@ -14,8 +14,6 @@ struct AttachmentFolder: Sendable {
     private static let abandonedAfter = 3600
     /// So much of the disk stays free: what it is full of may be Redis's file.
     static let minFreeBytes = 256 * 1024 * 1024
-    /// How much is read at once when an attachment is sent.
-    private static let chunkBytes = 64 * 1024
 
     private var uploads: String { "\(path)/uploads" }
     private func upload(_ id: UniqueID) -> String { "\(uploads)/\(id)" }
@@ -51,19 +49,30 @@ struct AttachmentFolder: Sendable {
         deinit { close(descriptor) }
     }
 
-    /// Begins a file for an attachment that arrives.
+    /// Begins a file for an attachment that arrives, and takes its room, so that others that arrive meanwhile don't.
     ///
     /// - Throws: 507 when the disk has not enough room for `size` bytes.
     func begin(_ id: UniqueID, size: Int) async throws -> OpenFile {
         try await run {
-            var disk = statvfs()
-            if statvfs(path, &disk) == 0, Int(disk.f_bavail) * Int(disk.f_frsize) < size + Self.minFreeBytes {
-                throw APIError.storageFull
-            }
+            guard hasRoom(for: size) else { throw APIError.storageFull }
             let descriptor = Glibc.open(upload(id), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
             guard descriptor >= 0 else { throw Self.failure("begin an upload") }
-            return OpenFile(descriptor)
+            let file = OpenFile(descriptor)
+            guard size > 0 else { return file }
+            var result: Int32
+            repeat { result = posix_fallocate(descriptor, 0, size) } while result == EINTR
+            // A disk that reserves nothing still takes what it has room for.
+            guard ![ENOSPC, EDQUOT].contains(result) else { throw APIError.storageFull }
+            // Others may have taken theirs since the first look.
+            guard hasRoom(for: 0) else { throw APIError.storageFull }
+            return file
         }
+    }
+
+    /// Whether enough stays free with `size` bytes more.
+    private func hasRoom(for size: Int) -> Bool {
+        var disk = statvfs()
+        return statvfs(path, &disk) != 0 || Int(disk.f_bavail) * Int(disk.f_frsize) >= size + Self.minFreeBytes
     }
 
     func write(_ part: ByteBuffer, to file: OpenFile) async throws {
@@ -106,13 +115,13 @@ struct AttachmentFolder: Sendable {
         }
     }
 
-    /// The next bytes; empty at the end.
-    func read(_ file: OpenFile) async throws -> ByteBuffer {
+    /// The next bytes, `size` at most; empty at the end.
+    func read(_ file: OpenFile, upTo size: Int) async throws -> ByteBuffer {
         try await run {
             var buffer = ByteBuffer()
-            try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: Self.chunkBytes) { bytes in
+            try buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { bytes in
                 while true {
-                    let count = Glibc.read(file.descriptor, bytes.baseAddress, Self.chunkBytes)
+                    let count = Glibc.read(file.descriptor, bytes.baseAddress, size)
                     if count >= 0 { return count }
                     guard errno == EINTR else { throw Self.failure("read an attachment") }
                 }

@@ -2,14 +2,22 @@ import HTTPTypes
 import Hummingbird
 import Messaging
 import NIOCore
+import Synchronization
 
 /// `/attachments`: send a file, and fetch one. For customers, who have their own only, and for agents.
 struct AttachmentRoutes: Sendable {
     let store: AttachmentStore
     let tokens: TokenStore
     let upload: AttachmentUpload
+    private let download = AttachmentDownload()
 
     static let maxNameCharacters = 200
+
+    init(store: AttachmentStore, tokens: TokenStore, upload: AttachmentUpload) {
+        self.store = store
+        self.tokens = tokens
+        self.upload = upload
+    }
 
     func add(to group: RouterGroup<APIContext>) {
         group.post("attachments") { request, _ in
@@ -18,7 +26,7 @@ struct AttachmentRoutes: Sendable {
             let name = try fileName(try query.text("name", maxBytes: 1024))
             let conversation = try query.text("conversation")
             let owner = try await owner(for: principal, conversation)
-            let attachment = try await upload.receive(request, named: name, from: principal.id, for: owner)
+            let attachment = try await upload.receive(request, named: name, from: principal, for: owner)
             return try APIResponse.success(AttachmentJSON(attachment), status: .created)
         }
         group.get("attachments/:id") { request, context in
@@ -27,34 +35,40 @@ struct AttachmentRoutes: Sendable {
             if case .customer(let id, _) = principal, id != attachment.customer {
                 throw MessagingError.noAttachment(attachment.id)
             }
-            return try await response(with: attachment, to: request)
+            return try await response(with: attachment, to: request, of: principal, on: context.channel)
         }
     }
 
     /// Whose an attachment will be: a customer's own, or that of the customer whose conversation an agent names.
     private func owner(for principal: Principal, _ conversation: String?) async throws -> UniqueID {
+        // One answer for all, so that it does not tell which conversations others have.
+        let unknown = APIError(.notFound, "not_found", "There is no such conversation.", field: "conversation")
         let named: UniqueID?
         if let conversation {
-            guard let id = UniqueID(conversation) else {
-                throw APIError(.notFound, "not_found", "There is no such conversation.", field: "conversation")
+            guard let id = UniqueID(conversation) else { throw unknown }
+            do {
+                named = try await store.customer(of: id)
+            } catch let error where error.code == .notFound {
+                throw unknown
             }
-            named = try await store.customer(of: id)
         } else {
             named = nil
         }
         switch (principal, named) {
         case (.agent, nil): throw APIError.missing("conversation")
         case (.agent, let customer?): return customer
-        case (.customer(let id, _), let customer?) where customer != id:
-            throw APIError(.notFound, "not_found", "There is no such conversation.", field: "conversation")
+        case (.customer(let id, _), let customer?) where customer != id: throw unknown
         case (.customer(let id, _), _): return id
         }
     }
 
-    /// What the client calls the file, without folders.
+    /// What the client calls the file, without folders, and without the marks that make a part of a name read backwards,
+    /// such as its ending.
     private func fileName(_ text: String?) throws -> String {
         guard let text else { throw APIError.missing("name") }
-        let name = String(text.split { $0 == "/" || $0 == "\\" }.last ?? "")
+        // By scalars: a slash with an accent on it is a slash too.
+        let last = text.unicodeScalars.split { $0 == "/" || $0 == "\\" }.last.map { String($0) } ?? ""
+        let name = TextRules.withoutDirections(last)
         guard !name.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else {
             throw APIError.invalid("name", "\"name\" must not have control characters.")
         }
@@ -62,7 +76,14 @@ struct AttachmentRoutes: Sendable {
     }
 
     /// The attachment, as something that no browser runs, whatever is in it.
-    private func response(with attachment: Attachment, to request: Request) async throws -> Response {
+    ///
+    /// - Throws: 429 when this customer or agent, or all together, fetch too many at once.
+    private func response(
+        with attachment: Attachment,
+        to request: Request,
+        of principal: Principal,
+        on channel: any Channel
+    ) async throws -> Response {
         let isImage = ContentSniffing.images.contains(attachment.contentType)
         let disposition = isImage ? "inline" : "attachment"
         var headers: HTTPFields = [
@@ -79,19 +100,20 @@ struct AttachmentRoutes: Sendable {
             return Response(status: .notModified, headers: headers)
         }
         headers[.contentLength] = String(attachment.size)
-        // One that came before there was a folder is in Redis.
-        guard let folder = upload.folder, let file = try await folder.open(attachment.id) else {
-            let data = try await store.data(of: attachment.id)
-            return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: data))
-        }
-        let body = ResponseBody(contentLength: attachment.size) { writer in
-            while true {
-                let part = try await folder.read(file)
-                if part.readableBytes == 0 { break }
-                try await writer.write(part)
+        let slot = try download.slots.take(for: principal)
+        let next: @Sendable () async throws -> ByteBuffer
+        if let folder = upload.folder, let file = try await folder.open(attachment.id) {
+            next = { try await folder.read(file, upTo: AttachmentDownload.partBytes) }
+        } else {
+            // One that came before there was a folder is in Redis.
+            let data = Mutex(try await store.data(of: attachment.id))
+            next = {
+                data.withLock {
+                    $0.readSlice(length: min($0.readableBytes, AttachmentDownload.partBytes)) ?? ByteBuffer()
+                }
             }
-            try await writer.finish(nil)
         }
+        let body = AttachmentDownload.body(size: attachment.size, in: slot, on: channel, next: next)
         return Response(status: .ok, headers: headers, body: body)
     }
 
@@ -109,14 +131,6 @@ struct AttachmentRoutes: Sendable {
             }
         }
         return text
-    }
-}
-
-extension Principal {
-    fileprivate var id: UniqueID {
-        switch self {
-        case .customer(let id, _), .agent(let id, _, _): id
-        }
     }
 }
 

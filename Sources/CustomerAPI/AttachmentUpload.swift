@@ -9,10 +9,13 @@ struct AttachmentUpload: Sendable {
     let folder: AttachmentFolder?
     /// The longest one.
     let maxBytes: Int
-    private let slots = UploadSlots()
+    private let slots = TransferSlots(all: 64, forCustomers: 48, ofOne: 4)
 
     /// How long one may take to arrive.
     static let timeout = Duration.seconds(300)
+    /// One that is slower than this, after its first ``slowStart``, only holds a slot.
+    static let minBytesPerSecond = 4 * 1024
+    static let slowStart = Duration.seconds(20)
 
     init(store: AttachmentStore, folder: AttachmentFolder?, maxBytes: Int) {
         self.store = store
@@ -28,7 +31,7 @@ struct AttachmentUpload: Sendable {
     func receive(
         _ request: Request,
         named name: String,
-        from principal: UniqueID,
+        from principal: Principal,
         for customer: UniqueID
     ) async throws -> Attachment {
         guard let size = request.headers[.contentLength].flatMap({ Int($0) }), size >= 0 else {
@@ -41,41 +44,41 @@ struct AttachmentUpload: Sendable {
                 "An attachment must not be longer than \(maxBytes) bytes."
             )
         }
-        return try await slots.with(principal) {
-            try await store.checkQuota(of: customer, for: size)
-            let id = UniqueID(in: customer.partition)
-            let described = { (beginning: [UInt8]) in
-                Attachment(
-                    id: id,
-                    customer: customer,
-                    name: name,
-                    contentType: ContentSniffing.contentType(
-                        declared: request.headers[.contentType],
-                        beginning: beginning
-                    ),
-                    size: size
-                )
-            }
-            guard let folder else {
-                var data = ByteBuffer()
-                let beginning = try await read(request.body, size: size) { data.writeImmutableBuffer($0) }
-                let attachment = described(beginning)
-                try await store.add(attachment, data: data)
-                return attachment
-            }
-            do {
-                let file = try await folder.begin(id, size: size)
-                let beginning = try await read(request.body, size: size) { try await folder.write($0, to: file) }
-                try await folder.sync(file)
-                let attachment = described(beginning)
-                // A crash between these two leaves a record of what nobody was told of, and no file.
-                try await store.add(attachment, data: nil)
-                try await folder.keep(id)
-                return attachment
-            } catch {
-                await folder.discard(id)
-                throw error
-            }
+        let slot = try slots.take(for: principal)
+        defer { withExtendedLifetime(slot) {} }
+        try await store.checkQuota(of: customer, for: size)
+        let id = UniqueID(in: customer.partition)
+        let described = { (beginning: [UInt8]) in
+            Attachment(
+                id: id,
+                customer: customer,
+                name: name,
+                contentType: ContentSniffing.contentType(
+                    declared: request.headers[.contentType],
+                    beginning: beginning
+                ),
+                size: size
+            )
+        }
+        guard let folder else {
+            var data = ByteBuffer()
+            let beginning = try await read(request.body, size: size) { data.writeImmutableBuffer($0) }
+            let attachment = described(beginning)
+            try await store.add(attachment, data: data)
+            return attachment
+        }
+        do {
+            let file = try await folder.begin(id, size: size)
+            let beginning = try await read(request.body, size: size) { try await folder.write($0, to: file) }
+            try await folder.sync(file)
+            let attachment = described(beginning)
+            // A crash between these two leaves a record of what nobody was told of, and no file.
+            try await store.add(attachment, data: nil)
+            try await folder.keep(id)
+            return attachment
+        } catch {
+            await folder.discard(id)
+            throw error
         }
     }
 
@@ -87,15 +90,17 @@ struct AttachmentUpload: Sendable {
         size: Int,
         _ take: (ByteBuffer) async throws -> Void
     ) async throws -> [UInt8] {
-        let deadline = ContinuousClock.now + Self.timeout
+        let start = ContinuousClock.now
         var beginning: [UInt8] = []
         var count = 0
         var parts = body.makeAsyncIterator()
         while let part = try await next(&parts) {
-            guard ContinuousClock.now < deadline else {
+            count += part.readableBytes
+            let time = ContinuousClock.now - start
+            let isTooSlow = time > Self.slowStart && count < Int(time.components.seconds) * Self.minBytesPerSecond
+            guard time < Self.timeout, count == size || !isTooSlow else {
                 throw APIError(.requestTimeout, "request_timeout", "The attachment did not arrive in time.")
             }
-            count += part.readableBytes
             if beginning.count < ContentSniffing.beginningBytes {
                 beginning += part.readableBytesView.prefix(ContentSniffing.beginningBytes - beginning.count)
             }

@@ -5,9 +5,26 @@ enum TextRules {
     static let maxNameCharacters = 100
     static let maxChannelIDBytes = 128
 
-    /// A name: kept as sent, but not blank.
+    /// A name: kept as sent, but not blank, in one line, and without ``withoutDirections(_:)``.
     static func name(_ text: String, field: String) throws(APIError) -> String {
-        try notBlank(text, field: field, maxCharacters: maxNameCharacters)
+        var line = String.UnicodeScalarView()
+        for scalar in withoutDirections(text).unicodeScalars {
+            line.append(scalar.properties.generalCategory == .control ? " " : scalar)
+        }
+        return try notBlank(String(line), field: field, maxCharacters: maxNameCharacters)
+    }
+
+    /// A text without the marks that turn its direction or end its line: with them a name can look like another one, or
+    /// turn what is shown after it.
+    static func withoutDirections(_ text: String) -> String {
+        var kept = String.UnicodeScalarView()
+        for scalar in text.unicodeScalars where !scalar.properties.isBidiControl {
+            switch scalar.properties.generalCategory {
+            case .lineSeparator, .paragraphSeparator: break
+            default: kept.append(scalar)
+            }
+        }
+        return String(kept)
     }
 
     static func notBlank(_ text: String, field: String, maxCharacters: Int) throws(APIError) -> String {

@@ -3,7 +3,7 @@
 package struct Attachment: Sendable, Equatable, Identifiable {
     package let id: UniqueID
     package let customer: UniqueID
-    /// What its sender called it: 1 to 200 characters, none of them a control character or a slash.
+    /// What its sender called it: 1 to 200 characters, none of them a control character, a slash or a mark of direction.
     package let name: String
     /// `TYPE/SUBTYPE` without parameters. An image's is what its bytes say.
     package let contentType: String

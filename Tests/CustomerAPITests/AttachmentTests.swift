@@ -111,7 +111,10 @@ struct AttachmentTests {
             #expect(try await send("&conversation=\(UniqueID(in: .ofAgents))", by: ann).status == 404)
             #expect(try await send("&conversation=x", by: ann).status == 404)
             #expect(try await send("&conversation=\(conversation)", by: token).status == 201)
-            #expect(try await send("&conversation=\(conversation)", by: other).status == 404)
+            // Another's is answered as one that is not there.
+            let others = try await send("&conversation=\(conversation)", by: other)
+            #expect(others.status == 404)
+            #expect(others.json == (try await send("&conversation=\(UniqueID(in: .ofAgents))", by: other)).json)
         }
     }
 
@@ -151,15 +154,20 @@ struct AttachmentTests {
         }
     }
 
-    @Test("A name has no folders and no control characters, and is not too long")
+    @Test("A name has no folders, no control characters and no marks of direction, and is not too long")
     func names() async throws {
         try await Self.inFolder { api, folder in
             let token = try await api.customerToken().data["token"].text
-            for (name, kept) in [("..%2F..%2Fetc%2Fpasswd", "passwd"), ("C:%5Ctemp%5Ca.txt", "a.txt"), ("..", "..")] {
+            let names = [
+                ("..%2F..%2Fetc%2Fpasswd", "passwd"), ("C:%5Ctemp%5Ca.txt", "a.txt"), ("..", ".."),
+                // A slash with an accent; a mark that shows what follows it backwards, and a line's end.
+                ("a%2F%CC%81b", "\u{301}b"), ("photo%E2%80%AEgpj.exe%E2%80%A8", "photogpj.exe"),
+            ]
+            for (name, kept) in names {
                 let sent = try await api.call("POST", "\(Self.path)?name=\(name)", token: token, data: Self.png)
                 #expect(sent.data["name"] == .string(kept))
             }
-            for name in ["", "%20", "a%00b", "a%0Ab", String(repeating: "x", count: 201), "%2F"] {
+            for name in ["", "%20", "a%00b", "a%0Ab", String(repeating: "x", count: 201), "%2F", "%E2%80%AE"] {
                 let refused = try await api.call("POST", "\(Self.path)?name=\(name)", token: token, data: Self.png)
                 #expect(refused.status == (name.isEmpty ? 400 : 422), "\(name)")
                 #expect(refused.field == "name")
@@ -281,6 +289,35 @@ struct AttachmentTests {
             for connection in slow { await connection.write("123456789") }
             for connection in slow { #expect(await connection.readAnswer().head.hasPrefix("HTTP/1.1 201 ")) }
             #expect(try await api.call("POST", "\(Self.path)?name=a", token: token, data: Self.png).status == 201)
+        }
+    }
+
+    @Test("Downloads that nobody reads are few and cost others nothing, and their places are free when they end")
+    func unread() async throws {
+        try await Self.inFolder { api, _ in
+            let token = try await api.customerToken(channelID: "web_1").data["token"].text
+            // More than the sockets take.
+            let data = Data(count: 10 * 1024 * 1024)
+            let sent = try await api.call("POST", "\(Self.path)?name=a", token: token, data: data)
+            let path = "\(Self.path)/\(sent.data["id"].text)"
+            var unread: [RawConnection] = []
+            for _ in 0..<20 {
+                let connection = try RawConnection(port: api.port)
+                await connection.write("GET \(path) HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \(token)\r\n\r\n")
+                // It has begun: there is a first byte.
+                #expect(await !connection.isClosed())
+                unread.append(connection)
+            }
+            let refused = try await api.call("GET", path, token: token)
+            #expect(refused.status == 429)
+            #expect(refused.headers["retry-after"] == "1")
+            let ann = try await api.agentToken()
+            #expect(try await api.call("GET", path, token: ann).body == data)
+            unread = []
+            while try await api.call("GET", path, token: token).status == 429 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            #expect(try await api.call("GET", path, token: token).body == data)
         }
     }
 }

@@ -202,6 +202,16 @@ struct CustomerTokenTests {
         }
     }
 
+    @Test("A name is one line, and turns nothing that is shown after it")
+    func nameInOneLine() async throws {
+        try await TestAPI.run { api in
+            let answer = try await api.customerToken(name: #"\u202eevil\u0000\n\u2028\u2066x"#)
+            #expect(answer.status == 200)
+            #expect(answer.data["name"] == "evil  x")
+            #expect(try await api.customerToken(name: #"\u202e\n"#, channelID: "web_2").status == 422)
+        }
+    }
+
     @Test("Names and ids at their limits are taken")
     func limits() async throws {
         try await TestAPI.run { api in
