@@ -28,11 +28,13 @@ export function localOutbox(prefix) {
   const outbox = {
     all() {
       const items = memoryOutbox();
-      try {
-        for (const key of Object.keys(localStorage)) {
-          if (key.startsWith(prefix + '.')) items.put(JSON.parse(localStorage[key]));
-        }
-      } catch {}
+      for (const key of keys()) {
+        if (!key.startsWith(prefix + '.')) continue;
+        try {
+          const item = JSON.parse(localStorage[key]);
+          if (key === `${prefix}.${item.clientMessageId}`) items.put(item);
+        } catch {} // no item, or gone meanwhile: the others are none the worse for it
+      }
       unsaved.all().forEach(items.put); // newer than what storage has of the same message
       return items.all();
     },
@@ -57,6 +59,14 @@ export function localOutbox(prefix) {
   });
   if (navigator.locks) outbox.exclusive = (held) => exclusively(prefix, held); // missing on pages of plain http
   return outbox;
+}
+
+function keys() {
+  try {
+    return Object.keys(localStorage);
+  } catch {
+    return []; // forbidden
+  }
 }
 
 async function exclusively(name, held) {
