@@ -1,6 +1,7 @@
 // The conversations this page knows, as `GET /conversations` has them, kept current by what the WebSocket tells. One record
 // for each id, whatever lists and panes show it; who shows one listens to `changes`.
 
+import { plainName } from './chat-text.js';
 import { call } from './console-api.js';
 import { session } from './console-session.js';
 
@@ -22,7 +23,7 @@ export const isLive = (conversation) => conversation.state === 'waiting' || isMi
 export const unreadOf = (conversation) => (isLive(conversation) ? conversation.unread ?? 0 : 0);
 
 /** The name to show: a server or frame that did not name the customer gives the beginning of the id. */
-export const nameOf = (conversation) => conversation.customerName || (
+export const nameOf = (conversation) => plainName(conversation.customerName) || (
   conversation.customerId ?? conversation.id
 ).slice(0, 8);
 

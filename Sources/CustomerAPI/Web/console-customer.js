@@ -1,5 +1,6 @@
 // A customer, beside a conversation or in the list of customers: the record edited in place, earlier conversations, tokens.
 
+import { plainName } from './chat-text.js';
 import { call } from './console-api.js';
 import { changes, conversations, learn } from './console-conversations.js';
 import { attempt, confirmed, notice } from './console-dialog.js';
@@ -128,8 +129,9 @@ export class CustomerPane {
 
   drawHead() {
     const { customer } = this.record;
-    setText(this.title, customer.name);
-    fill(this.face, avatar(customer.name, customer.id));
+    const name = plainName(customer.name);
+    setText(this.title, name);
+    fill(this.face, avatar(name, customer.id));
     setText(this.since, t('customer.since', { time: exactTime(customer.createdAt) }));
     this.drawPresence();
   }
@@ -223,7 +225,7 @@ export class CustomerPane {
     if (
       !(
         await confirmed(
-          t('tokens.endAll'), t('tokens.endAllText', { name: this.record.customer.name }), t('tokens.endAll'),
+          t('tokens.endAll'), t('tokens.endAllText', { name: plainName(this.record.customer.name) }), t('tokens.endAll'),
         )
       )
     ) return;

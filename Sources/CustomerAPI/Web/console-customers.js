@@ -1,5 +1,6 @@
 // The page of all customers: search, filters, pages; adding one; the chosen one beside the list, edited in place.
 
+import { plainName } from './chat-text.js';
 import { call } from './console-api.js';
 import { CustomerPane } from './console-customer.js';
 import { field, notice, showDialog } from './console-dialog.js';
@@ -118,6 +119,7 @@ export class CustomersPage {
   }
 
   row(customer) {
+    const name = plainName(customer.name);
     const contact = customer.email ?? customer.phone ?? customer.whatsappPhone ?? '';
     const open = () => (location.hash = `#/customers/${customer.id}`);
     return h('tr', {
@@ -126,7 +128,7 @@ export class CustomersPage {
     },
       h('td', { class: 'name-cell' }, h('a', {
         href: `#/customers/${customer.id}`, class: 'name-link',
-      }, avatar(customer.name, customer.id), h('span', {}, customer.name)),
+      }, avatar(name, customer.id), h('span', {}, name)),
         customer.active === false && h('span', { class: 'tag quiet-tag' }, t('customer.inactive'))),
       h('td', {},
         h('span', {
@@ -178,7 +180,7 @@ export class CustomersPage {
       },
     });
     if (!created) return;
-    notice(t('customers.created', { name: created.name }));
+    notice(t('customers.created', { name: plainName(created.name) }));
     await this.read(0);
     location.hash = `#/customers/${created.id}`;
   }

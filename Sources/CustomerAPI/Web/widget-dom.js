@@ -1,5 +1,7 @@
 // Makes elements. Nothing here parses HTML: what customers and agents write only ever becomes text nodes.
 
+import { addressesIn } from './chat-text.js';
+
 /** `attributes` are attributes, but `text`, and handlers such as `onclick`; null and false leave one out. */
 export function el(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -43,33 +45,15 @@ export function icon(name, label) {
   return svg;
 }
 
-// Addresses end before space, CJK punctuation and quotes; what closes a sentence is not part of one (see below).
-const address = /\b(?:https?:\/\/|www\.)[^\s<>"'“”‘’，。；：！？、（）《》【】「」]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+/gi;
-
-/** The text with its addresses as links: http, https and mailto only, whatever it says. */
+/** The text with its addresses as links. */
 export function withLinks(text) {
   const fragment = document.createDocumentFragment();
   let end = 0;
-  for (const match of text.matchAll(address)) {
-    let shown = match[0].replace(/[.,;:!?*_~]+$/, '');
-    // A bracket that was opened before the address closes after it.
-    if (/[)\]]$/.test(shown) && !/[([]/.test(shown)) shown = shown.replace(/[)\]]+[.,;:!?]*$/, '');
-    const href = hrefOf(shown);
-    if (!href) continue;
-    fragment.append(text.slice(end, match.index));
+  for (const { index, shown, href } of addressesIn(text)) {
+    fragment.append(text.slice(end, index));
     fragment.append(el('a', { href, target: '_blank', rel: 'noopener noreferrer', text: shown }));
-    end = match.index + shown.length;
+    end = index + shown.length;
   }
   fragment.append(text.slice(end));
   return fragment;
-}
-
-function hrefOf(shown) {
-  const written = /^www\./i.test(shown) ? `https://${shown}` : /^https?:/i.test(shown) ? shown : `mailto:${shown}`;
-  try {
-    const url = new URL(written);
-    return ['http:', 'https:', 'mailto:'].includes(url.protocol) ? url.href : null;
-  } catch {
-    return null;
-  }
 }

@@ -7,6 +7,7 @@
 import { ChatClient } from './chat-client.js';
 import { localOutbox } from './chat-outbox.js';
 import { uuid } from './chat-sender.js';
+import { plainName } from './chat-text.js';
 import { Storage } from './widget-storage.js';
 
 const PAGE = 30;
@@ -172,7 +173,7 @@ export class Session extends EventTarget {
 
   /** The name of an agent, if it is known. */
   nameOf({ senderId, senderName }) {
-    return senderName ?? this.#names[senderId] ?? null;
+    return plainName(senderName ?? this.#names[senderId]) || null;
   }
 
   // MARK: What the server says
