@@ -1,6 +1,7 @@
 // Files of messages: pictures shown, other files to download. They are opened with the agent's token, so an address alone
 // shows nothing; the page holds them as blobs.
 
+import { isPicture, isShowable } from './chat-attachments.js';
 import { fetchAttachment } from './console-api.js';
 import { h, icon, iconButton } from './console-dom.js';
 import { notice } from './console-dialog.js';
@@ -8,16 +9,13 @@ import { byteSize, problemText, t } from './console-text.js';
 
 const keptPictures = 60;
 const pictures = new Map(); // id → promise of a blob: address, the last used last
-const shownTypes = /^image\/(png|jpeg|gif|webp)$/;
-
-export const isPicture = ({ contentType }) => shownTypes.test(contentType ?? '');
 
 function pictureAddress(id) {
   let address = pictures.get(id);
   pictures.delete(id);
   // By what the server found the bytes to be: what the message calls them is the sender's word.
-  address ??= fetchAttachment(id).then((blob) => {
-    if (!isPicture({ contentType: blob.type })) throw new TypeError(blob.type);
+  address ??= fetchAttachment(id).then(async (blob) => {
+    if (!isShowable(blob.type, await blob.arrayBuffer())) throw new TypeError(blob.type);
     return URL.createObjectURL(blob);
   });
   pictures.set(id, address);
@@ -43,13 +41,6 @@ const inView = new IntersectionObserver((entries) => {
     target.load();
   }
 }, { rootMargin: '300px' });
-
-/** The attachments that a message's metadata names, or none: what other programs keep there is left alone. */
-export function attachmentsOf(message) {
-  const list = message.metadata?.attachments;
-  if (!Array.isArray(list)) return [];
-  return list.filter((each) => each && typeof each.id === 'string' && typeof each.name === 'string').slice(0, 20);
-}
 
 export function attachmentView(attachment) {
   return isPicture(attachment) ? picture(attachment) : file(attachment);

@@ -1,6 +1,8 @@
 // What is in a thread, as elements: messages, internal notes, what is on its way, lines between days.
 
-import { attachmentView, attachmentsOf } from './console-attachments.js';
+import { attachmentsOf, isOnlyNames } from './chat-attachments.js';
+import { addressesIn, plainName } from './chat-text.js';
+import { attachmentView } from './console-attachments.js';
 import { nameOfAgent } from './console-colleagues.js';
 import { avatar, h, icon } from './console-dom.js';
 import { session } from './console-session.js';
@@ -52,7 +54,7 @@ export function itemsOf({ thread, conversation, pending, reader, unreadFrom, onr
     const state = message.senderType === 'customer' ? '' : stateOf(message, reader);
     const nextState = next && next.senderType !== 'customer' ? stateOf(next, reader) : '';
     const showsMeta = isLast || (state !== '' && state !== nextState);
-    const sender = message.senderType === 'customer' ? conversation.customerName : nameOfAgent(message.senderId);
+    const sender = message.senderType === 'customer' ? plainName(conversation.customerName) : nameOfAgent(message.senderId);
     add(`message ${message.id}`, [isFirst, showsMeta, state, sender, message.seq].join(), () =>
       messageView(message, { isFirst, showsMeta, state, sender, customerId: conversation.customerId }));
   });
@@ -95,11 +97,9 @@ function deliveryState(state) {
 
 function bubble(message) {
   const attachments = attachmentsOf(message);
-  // Of a file that came without words the content is its name, which the file itself shows.
-  const onlyFile = attachments.length > 0 && attachments.some(({ name }) => name === message.content);
   return [
     attachments.length > 0 && h('div', { class: 'attachments' }, attachments.map(attachmentView)),
-    !onlyFile && h('div', { class: 'bubble' }, textView(message.content)),
+    !isOnlyNames(message, attachments) && h('div', { class: 'bubble' }, textView(message.content)),
   ];
 }
 
@@ -117,12 +117,10 @@ function textView(text) {
 function linked(text) {
   const parts = [];
   let end = 0;
-  for (const match of text.matchAll(/https?:\/\/[^\s<>"'，。；！？、（）《》“”]+/g)) {
-    const address = match[0].replace(/[.,;:!?)\]]+$/, '');
-    if (!URL.canParse(address)) continue;
-    parts.push(text.slice(end, match.index));
-    parts.push(h('a', { href: address, target: '_blank', rel: 'noopener noreferrer nofollow' }, address));
-    end = match.index + address.length;
+  for (const { index, shown, href } of addressesIn(text)) {
+    parts.push(text.slice(end, index));
+    parts.push(h('a', { href, target: '_blank', rel: 'noopener noreferrer nofollow' }, shown));
+    end = index + shown.length;
   }
   parts.push(text.slice(end));
   return parts;
@@ -140,7 +138,6 @@ function noteView(note) {
 
 function pendingView(item, onretry, ondiscard) {
   const attachments = attachmentsOf(item);
-  const onlyFile = attachments.some(({ name }) => name === item.content);
   const state = item.failed
     ? h('div', { class: 'meta failed', role: 'alert' }, icon('alert'), h('span', {}, failureText(item.failed)),
       h('button', { type: 'button', class: 'link', onclick: () => onretry(item) }, t('thread.retry')),
@@ -153,7 +150,7 @@ function pendingView(item, onretry, ondiscard) {
   return h('div', { class: `message ours pending${item.failed ? ' has-failed' : ''}` },
     h('div', { class: 'message-body' },
       attachments.length > 0 && h('div', { class: 'attachments' }, attachments.map(attachmentView)),
-      !onlyFile && h('div', { class: 'bubble' }, item.content), state));
+      !isOnlyNames(item, attachments) && h('div', { class: 'bubble' }, item.content), state));
 }
 
 function failureText(failed) {

@@ -1,7 +1,7 @@
 // Files that are to go with the next message: stored on the server as they are chosen, so that sending does not wait.
 
+import { isPicture } from './chat-attachments.js';
 import { uploadAttachment } from './console-api.js';
-import { isPicture } from './console-attachments.js';
 import { h, icon, iconButton } from './console-dom.js';
 import { notice } from './console-dialog.js';
 import { byteSize, problemText, t } from './console-text.js';

@@ -1,7 +1,8 @@
 // Where the customer writes: text that grows, and a tray of files that upload while it is written.
 
+import { isPicture } from './chat-attachments.js';
 import { el, icon } from './widget-dom.js';
-import { MAX_FILES, MAX_FILE_BYTES, isPicture, upload } from './widget-files.js';
+import { MAX_FILES, MAX_FILE_BYTES, upload } from './widget-files.js';
 
 export class Composer {
   element;

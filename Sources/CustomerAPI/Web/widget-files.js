@@ -1,12 +1,9 @@
 // Attachments: files up, with progress, and pictures and files down. Both need the token, so a plain <img> won't do.
 
+import { isShowable } from './chat-attachments.js';
+
 export const MAX_FILE_BYTES = 10 * 1024 ** 2; // MAX_ATTACHMENT_BYTES of the server
 export const MAX_FILES = 10; // in one message
-
-// Only these are shown, and only if the server, which looks at the bytes, calls them so. A blob: address belongs to the
-// page's own origin: nothing that a browser runs may become one with its type. All else is bytes to save.
-const pictures = ['image/png', 'image/jpeg', 'image/gif', 'image/webp'];
-export const isPicture = ({ contentType }) => pictures.includes(contentType);
 
 const KEPT = 40;
 const kept = new Map(); // attachment's id → promise of {address, isShown}, the newest last
@@ -33,7 +30,7 @@ export function upload({ base, token, file, onprogress }) {
   return { done, abort: () => request.abort() };
 }
 
-/** Promise of the blob: address of an attachment; with `mustShow`, fails unless the server says that it is a picture. */
+/** Promise of the blob: address of an attachment; with `mustShow`, fails unless it is a picture to show. */
 export async function addressOf({ base, token, id, mustShow }) {
   let download = kept.get(id);
   if (!download) {
@@ -48,7 +45,7 @@ export async function addressOf({ base, token, id, mustShow }) {
     old.then(({ address }) => URL.revokeObjectURL(address), () => {});
   }
   const { address, isShown } = await download;
-  if (mustShow && !isShown) throw new TypeError('not a picture');
+  if (mustShow && !isShown) throw new TypeError('no picture to show');
   return address;
 }
 
@@ -58,7 +55,8 @@ async function get(base, token, id) {
   const answer = await fetch(url, { headers, credentials: 'omit', referrerPolicy: 'no-referrer' });
   if (!answer.ok) throw new Error(`${answer.status}`);
   const contentType = answer.headers.get('Content-Type');
-  const isShown = isPicture({ contentType });
-  const blob = new Blob([await answer.arrayBuffer()], { type: isShown ? contentType : 'application/octet-stream' });
+  const bytes = await answer.arrayBuffer();
+  const isShown = isShowable(contentType, bytes);
+  const blob = new Blob([bytes], { type: isShown ? contentType : 'application/octet-stream' });
   return { address: URL.createObjectURL(blob), isShown };
 }

@@ -1,7 +1,8 @@
 // The conversation: what was said, what is on its way, and what came before when the customer scrolls up.
 
+import { attachmentsOf, isOnlyNames, isPicture } from './chat-attachments.js';
 import { el, icon, withLinks } from './widget-dom.js';
-import { addressOf, isPicture } from './widget-files.js';
+import { addressOf } from './widget-files.js';
 
 const GROUP_MS = 5 * 60e3; // messages of one sender within this belong together
 const NEAR = 60; // pixels from the end that still count as there
@@ -159,14 +160,12 @@ export class Thread {
   // MARK: One message
 
   #bubble(message) {
-    const { attachments = [], ...rest } = message.metadata ?? {};
-    const files = Array.isArray(attachments) ? attachments.filter((file) => file?.id && file.name) : [];
-    const isNames = files.length && message.content === files.map(({ name }) => name).join(', ');
+    const files = attachmentsOf(message);
     return el('li', { class: `row ${message.isOwn ? 'own' : 'other'}` },
       el('span', { class: 'sender' }),
       el('div', { class: 'bubble' },
         ...files.map((file) => this.#attachment(file)),
-        isNames ? null : el('div', { class: 'text', dir: 'auto' }, withLinks(message.content)),
+        isOnlyNames(message, files) ? null : el('div', { class: 'text', dir: 'auto' }, withLinks(message.content)),
         el('div', { class: 'meta' })),
       el('div', { class: 'trouble', role: 'alert', hidden: true }));
   }
@@ -210,9 +209,9 @@ export class Thread {
     const { t, size } = this.#texts;
     const { base } = this.#options;
     const address = (mustShow) => addressOf({ base, token: this.#session.token, id: attachment.id, mustShow });
-    const name = String(attachment.name);
+    const { name } = attachment;
     const label = el('span', { class: 'name', text: name });
-    const bytes = el('span', { class: 'size', text: size(Number(attachment.size) || 0) });
+    const bytes = el('span', { class: 'size', text: Number.isFinite(attachment.size) ? size(attachment.size) : '' });
     const chip = el('button', {
       type: 'button', class: 'file', title: t('download', { name }),
       onclick: async () => {
@@ -226,7 +225,7 @@ export class Thread {
     }, icon('file'), el('span', { class: 'about' }, label, bytes));
     if (!isPicture(attachment)) return chip;
     const link = el('a', { class: 'picture', target: '_blank', rel: 'noopener' });
-    // What can't be shown (no picture after all, or the host page's policy forbids it) is a file to save.
+    // What can't be shown (no picture after all, too many pixels, or the host page's policy forbids it) is a file to save.
     const save = () => link.replaceWith(chip);
     address(true).then((url) => {
       link.href = url;

@@ -3,6 +3,7 @@ const assert = require('assert');
 const fs = require('fs');
 const os = require('os');
 const path = require('path');
+const zlib = require('zlib');
 const { widget, desk } = require('../screens');
 
 /** A picture as a browser makes it. */
@@ -14,7 +15,31 @@ const picture = (page) => page.call(async () => {
   return [...new Uint8Array(await (await canvas.convertToBlob()).arrayBuffer())];
 });
 
-exports.name = 'A picture and a file with a Chinese name reach the other side; HTML that claims to be a picture stays a file';
+/** A black PNG of 6000 × 6000 pixels in 5 KB: shown, it would take 144 MB. */
+function hugePicture() {
+  const chunk = (name, data) => {
+    const body = Buffer.concat([Buffer.from(name), data]);
+    let crc = ~0;
+    for (const byte of body) {
+      crc ^= byte;
+      for (let bit = 0; bit < 8; bit += 1) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+    }
+    const [length, check] = [Buffer.alloc(4), Buffer.alloc(4)];
+    length.writeUInt32BE(data.length);
+    check.writeInt32BE(~crc);
+    return Buffer.concat([length, body, check]);
+  };
+  const side = 6000;
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(side, 0);
+  header.writeUInt32BE(side, 4);
+  header[8] = 1; // bit a pixel, grey
+  const rows = zlib.deflateSync(Buffer.alloc(side * (1 + side / 8)));
+  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    chunk('IHDR', header), chunk('IDAT', rows), chunk('IEND', Buffer.alloc(0))]);
+}
+
+exports.name = 'A picture and a file with a Chinese name reach the other side; HTML that claims to be a picture stays a file, and so does one too large to show';
 exports.run = async ({ system, open, shot }) => {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'screens-files-'));
   const put = (name, content) => {
@@ -28,16 +53,17 @@ exports.run = async ({ system, open, shot }) => {
     await widget.start(customer, name);
     const files = [put('photo.png', Buffer.from(await picture(customer))), put('报价 单（最终）.txt', '一共 42 元'),
       put('evil.png', '<html><script>parent.hacked = 1; alert(1)</script></html>'),
-      put('drawing.svg', '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(2)"><script>alert(3)</script></svg>')];
+      put('drawing.svg', '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(2)"><script>alert(3)</script></svg>'), put('huge.png', hugePicture())];
     await customer.choose(['button', 'Attach files'], files);
-    await customer.until(() => findAll({ css: '.tray li.done' }).length === 4);
+    await customer.until(() => findAll({ css: '.tray li.done' }).length === 5);
     await widget.say(customer, 'here they are');
     await widget.settled(customer);
 
     await desk.signIn(agent, ann);
     await desk.take(agent, 'Waiting', name);
     await agent.until(() => findAll({ css: '.messages img' }).filter((image) => image.naturalWidth === 300).length === 1);
-    for (const file of ['报价 单（最终）.txt', 'evil.png', 'drawing.svg']) await agent.see(['button.file', file]);
+    for (const file of ['报价 单（最终）.txt', 'evil.png', 'drawing.svg', 'huge.png']) await agent.see(['button.file', file]);
+    await customer.see(['.own button.file', 'huge.png']);
     assert.equal(await agent.count('.messages img'), 1, 'something else is shown as a picture');
     await shot(agent, 'console-attachments');
     assert.equal(await agent.save(['button.file', '报价 单（最终）.txt'], folder), '一共 42 元');

@@ -24,9 +24,12 @@ exports.run = async ({ system, open, shot }) => {
   // Metadata is the sender's word too.
   await agent.say('files', { conversationId, metadata: { attachments: [
     { id: '../../agents/me', name: '<img src=x onerror=alert(10)>', contentType: 'image/png', size: '<b>' }, null, 7, { id: 1 },
+    { id: ann.id, name: { toString: 1, valueOf: 1 } }, { id: ann.id, name: 'photo\u202egpj.exe\n\0' },
   ] } });
   page.expectProblem(/attachments/); // there is no such attachment
   await page.see(['button.file', '<img src=x onerror=alert(10)>']);
+  await page.see(['button.file', 'photogpj.exe']);
+  assert.deepEqual(await page.texts('button.file .name'), ['<img src=x onerror=alert(10)>', 'photogpj.exe']);
 
   assert.deepEqual(await widget.texts(page, '.own'), hostile);
   assert.deepEqual((await widget.texts(page, '.other')).slice(0, hostile.length), hostile);
