@@ -138,8 +138,10 @@ function skip(event) {
 // Pages ------------------------------------------------------------------------------------------------------------------
 
 function showPage() {
-  const [, asked, id] = location.hash.split('/');
-  const name = frame.links[asked] ? asked : 'inbox';
+  // Anybody can make an address that an agent opens: what is no page and no id in it counts as not there.
+  const [, asked, part] = location.hash.split('/');
+  const name = Object.hasOwn(frame.links, asked) ? asked : 'inbox';
+  const id = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(part) ? part : null;
   if (page?.name !== name) {
     closePage();
     page = { name, view: new pages[name]() };
@@ -149,7 +151,7 @@ function showPage() {
       else link.removeAttribute('aria-current');
     }
   }
-  page.view.show(id ? decodeURIComponent(id) : null);
+  page.view.show(id);
   // Whoever comes back to the inbox finds it as it was.
   if (name === 'inbox') frame.links.inbox.href = id ? location.hash : '#/inbox';
 }
