@@ -217,8 +217,10 @@ package struct Feed {
     }
 
     /// Whether this message of a page is to be written; moves the position past it.
+    ///
+    /// None is if the client has said meanwhile where it stands: it may have been told to expect another one next (`reset`).
     package mutating func take(_ message: Message, isOwn: Bool) -> Bool {
-        guard message.seq == delivered + 1 else { return false }
+        guard message.seq == delivered + 1, rewindTo == nil else { return false }
         advance(to: message.seq, isOwn: isOwn)
         return !isOwn
     }

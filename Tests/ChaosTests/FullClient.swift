@@ -32,14 +32,15 @@ final class FullClient: LoadClient, @unchecked Sendable {
     private struct Position {
         var generation: Int
         var seq: Int
-        /// The client's own messages past `seq`.
-        var own: Set<Int> = []
+        /// The client's own messages past `seq`, with their generation.
+        var own: [Int: Int] = [:]
 
+        /// What was acknowledged in an earlier generation may be forgotten: its place is another message's then.
         mutating func take(_ seq: Int, generation: Int) {
             self.seq = seq
             self.generation = generation
-            while own.remove(self.seq + 1) != nil { self.seq += 1 }
-            own = own.filter { $0 > self.seq }
+            own = own.filter { $0.key > seq && $0.value >= generation }
+            while own.removeValue(forKey: self.seq + 1) != nil { self.seq += 1 }
         }
     }
 
@@ -182,7 +183,7 @@ final class FullClient: LoadClient, @unchecked Sendable {
         if place.seq == position.seq + 1 {
             position.take(place.seq, generation: generation)
         } else if place.seq > position.seq {
-            position.own.insert(place.seq)
+            position.own[place.seq] = generation
         }
         positions[place.conversation] = position
     }

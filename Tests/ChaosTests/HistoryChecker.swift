@@ -166,6 +166,23 @@ struct HistoryChecker {
         }
     }
 
+    /// The end of what happened to a reader in a conversation, in few words: seqs, in parentheses those that it had already.
+    private func tale(of reader: String, in conversation: String) -> String {
+        let words: [String] = history.events.compactMap { item in
+            switch item.event {
+            case .shown(reader, _, let place) where place.conversation == conversation: "\(place.seq)"
+            case .suppressed(reader, let place) where place.conversation == conversation: "(\(place.seq))"
+            case .acknowledged(let label, let place) where label.sender == reader && place.conversation == conversation:
+                "own \(place.seq)"
+            case .reset(reader, conversation, let from): "reset \(from)"
+            case .opened(reader, _): "open"
+            case .closed(reader, _, _): "closed"
+            default: nil
+            }
+        }
+        return words.suffix(40).joined(separator: " ")
+    }
+
     // MARK: What is owed
 
     private mutating func checkReaders() {
@@ -184,7 +201,8 @@ struct HistoryChecker {
             where entry.label.sender != name && participant.conversations.contains(entry.place.conversation) {
                 let key = Screen.Key(reader: name, conversation: entry.place.conversation)
                 if screens[key]?.seqs[entry.place.id] == nil {
-                    verdict.note(\.unshown, "\(name) was never shown \(entry.label), \(entry.place)")
+                    let tale = verdict.unshown < 4 ? tale(of: name, in: key.conversation) : ""
+                    verdict.note(\.unshown, "\(name) was never shown \(entry.label), \(entry.place); it has \(tale)")
                 }
             }
         }
