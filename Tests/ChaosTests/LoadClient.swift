@@ -30,11 +30,12 @@ final class Recorder: @unchecked Sendable {
     func add(_ name: String, _ participant: History.Participant) { history.participants[name] = participant }
 
     func recordOpenings(of connection: ClientConnection, _ name: String) {
-        connection.onOpen = { [unowned self, unowned connection] in
-            record(.opened(name, connection: connection.opened))
+        // A connection may outlive its client for a moment, and must not be kept by what it calls.
+        connection.onOpen = { [self, weak connection] in
+            if let connection { record(.opened(name, connection: connection.opened)) }
         }
-        connection.onClose = { [unowned self, unowned connection] code in
-            record(.closed(name, connection: connection.opened, code: code))
+        connection.onClose = { [self, weak connection] code in
+            if let connection { record(.closed(name, connection: connection.opened, code: code)) }
         }
     }
 
