@@ -51,7 +51,7 @@ export class ChatClient extends EventTarget {
   #heard = 0; // when the last frame came; pings can't be seen from here
   #heartbeat = 25000;
   #timers = new Map(); // of this connection, by name
-  #positions = new Map(); // conversationId → {generation, seq, ahead: Map of seq → id past a gap, toAck}
+  #positions = new Map(); // conversationId → {generation, seq, ahead: Map of seq → {id, generation} past a gap, toAck}
   #history = new Map(); // conversationId → requests; the first is under way
   #reads = new Map(); // conversationId → seq
   #typing = new Typing((frame) => this.#emit('typing', frame));
@@ -278,8 +278,10 @@ export class ChatClient extends EventTarget {
       held = { generation, seq: seq - 1, ahead: new Map() };
       this.#positions.set(conversationId, held);
     }
-    if (seq <= held.seq || held.ahead.get(seq) === id) return false;
-    held.ahead.set(seq, id);
+    if (seq <= held.seq || held.ahead.get(seq)?.id === id) return false;
+    // What is past the gap and of an earlier generation may be forgotten: its place is another message's then.
+    for (const [at, kept] of held.ahead) if (kept.generation < generation) held.ahead.delete(at);
+    held.ahead.set(seq, { id, generation });
     while (held.ahead.delete(held.seq + 1)) {
       held.seq += 1;
       held.generation = generation;

@@ -246,7 +246,9 @@ export class Composer {
     const done = await attempt(() => writeNote(id, content));
     if (done && this.id === id) {
       this.empty();
-      this.text.focus();
+      // Back from the button, which was disabled meanwhile; but not from where the agent has gone since.
+      const { activeElement } = document;
+      if (activeElement === document.body || this.element.contains(activeElement)) this.text.focus();
     } else if (done) {
       keepDraft(id, null);
     }

@@ -5,7 +5,7 @@ import Testing
 struct ConformanceTests {
     @Test("The server does what it must and what it should", arguments: [false, true])
     func server(throughEdge: Bool) async throws {
-        // No ping of the server may be answered in the middle of a frame that is sent in pieces.
+        // Pings are not answered here.
         let settings = ["MAX_MESSAGE_BYTES": "\(ConformanceCase.maxMessageBytes)", "HEARTBEAT_SECONDS": "3600"]
         try await DirectStack.run(settings: settings) { direct in
             let stack = direct.stack

@@ -46,10 +46,18 @@ const desk = {
     for (let tries = 0; tries < 20 && !(await page.count(['[role="option"]', name])); tries += 1) await pause(100);
     const isFar = !(await page.count(['[role="option"]', name]));
     if (isFar) await page.fill(['input', 'Search by name or id'], name);
-    await page.click(['[role="option"]', name]);
+    // Again if the row moved away under the click, as when others claim what is above it.
+    const isOpen = () => page.count(['h2', name]);
+    for (const end = Date.now() + PATIENCE; !(await isOpen()) && Date.now() < end;) {
+      await page.click(['[role="option"]', name]);
+      for (let tries = 0; tries < 30 && !(await isOpen()); tries += 1) await pause(100);
+    }
     await page.see(['h2', name]);
-    // On a phone the list is not beside the conversation.
-    if (isFar && await page.count(['input', 'Search by name or id'])) await page.fill(['input', 'Search by name or id'], '');
+    // The search goes with Escape, and the next one leaves the field. On a phone it is not beside the conversation.
+    if (!isFar || !(await page.count(['input', 'Search by name or id']))) return;
+    await page.click(['input', 'Search by name or id']);
+    await page.press('Escape');
+    await page.press('Escape');
   },
 
   act: (page, action) => page.click(['button', new RegExp(`^${action}`)]),

@@ -2,6 +2,7 @@
 const assert = require('assert');
 const { desk } = require('../screens');
 
+exports.alone = true; // it counts sounds, and any customer makes one
 exports.name = 'A new customer who waits is heard and, if the agent wants it and looks elsewhere, notified; both can be turned off';
 exports.run = async ({ system, open, browser }) => {
   const ann = await system.agent('Ann Lee');
