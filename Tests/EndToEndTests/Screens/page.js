@@ -96,7 +96,7 @@ class Page {
   /** Waits until `code` (as for `call`) is true, and returns what it is. */
   async until(code, ...args) {
     const end = Date.now() + PATIENCE;
-    for (;;) {
+    for (let wait = 20; ;) {
       // A call that a navigation cuts off is made again.
       const value = await this.call(code, ...args).catch((error) => {
         if (/context was destroyed|navigated|Cannot find context/i.test(error.message)) return null;
@@ -104,7 +104,8 @@ class Page {
       });
       if (value) return value;
       if (Date.now() > end) throw new Error(`Waited in vain until ${code} with ${JSON.stringify(args)}`);
-      await pause(50);
+      await pause(wait);
+      wait = Math.min(wait * 1.4, 300); // looking takes time that the page needs, too
     }
   }
 
