@@ -87,19 +87,26 @@ export function uploadAttachment(file, conversationId, onprogress, signal) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
     const query = queryText({ name: file.name || 'image.png', conversation: conversationId });
-    request.open('POST', `${root}/attachments${query}`);
-    request.setRequestHeader('Authorization', `Bearer ${session.token}`);
-    request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
-    request.responseType = 'json';
+    const send = () => {
+      if (signal?.aborted) return reject(new DOMException('', 'AbortError'));
+      request.open('POST', `${root}/attachments${query}`);
+      request.setRequestHeader('Authorization', `Bearer ${session.token}`);
+      request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
+      request.responseType = 'json';
+      request.send(file);
+    };
+    let turns = 60;
     request.upload.onprogress = (event) => event.lengthComputable && onprogress(event.loaded / event.total);
     request.onload = () => {
       if (request.response?.success) return resolve(request.response.data);
+      // Only so many uploads at once: the others wait their turn.
+      if (request.status === 429 && turns-- > 0) return setTimeout(send, 500 + 1000 * Math.random());
       const error = request.response?.error ?? { code: 'internal_error', message: request.statusText };
       reject(new APIProblem(request.status, error, null));
     };
     request.onerror = () => reject(new APIProblem(0, { code: 'offline', message: 'offline' }, null));
     request.onabort = () => reject(new DOMException('', 'AbortError'));
     signal?.addEventListener('abort', () => request.abort());
-    request.send(file);
+    send();
   });
 }

@@ -14,18 +14,24 @@ export function upload({ base, token, file, onprogress }) {
   const done = new Promise((resolve, reject) => {
     const url = new URL('api/v1/attachments', base);
     url.searchParams.set('name', file.name);
-    request.open('POST', url);
-    request.setRequestHeader('Authorization', `Bearer ${token}`);
-    request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
-    request.responseType = 'json';
+    const send = () => {
+      request.open('POST', url);
+      request.setRequestHeader('Authorization', `Bearer ${token}`);
+      request.setRequestHeader('Content-Type', file.type || 'application/octet-stream');
+      request.responseType = 'json';
+      request.send(file);
+    };
+    let turns = 60;
     request.upload.onprogress = ({ loaded, total }) => onprogress(total ? loaded / total : 0);
     request.onload = () => {
       const { data, error } = request.response ?? {};
       if (request.status < 300 && data) resolve(data);
+      // Only so many uploads at once: the others wait their turn.
+      else if (request.status === 429 && turns-- > 0) setTimeout(send, 500 + 1000 * Math.random());
       else reject({ status: request.status, code: error?.code });
     };
     request.onerror = request.onabort = () => reject({ status: 0 });
-    request.send(file);
+    send();
   });
   return { done, abort: () => request.abort() };
 }

@@ -78,6 +78,9 @@ exports.run = async ({ system, open }) => {
   const proxy = await flakyProxy(new URL(system.base));
   try {
     const page = await open('/');
+    // Through a proxy, which is another host to the page's policy.
+    await page.send('Page.setBypassCSP', { enabled: true });
+    await page.reload();
     page.expectProblem(/WebSocket/);
     setTimeout(proxy.calm, 1000 * SECONDS);
     const url = `ws://127.0.0.1:${proxy.port}/ws/chat`;
