@@ -10,12 +10,7 @@ struct ScreenTests {
     @Test("The story goes well", arguments: Story.all)
     func story(_ story: Story) async throws {
         let stage = try #require(ScreenStage.current)
-        var (code, output) = try await stage.play(story)
-        if code != 0 {
-            // A browser on a machine that others use starves at times. What fails twice is a fault.
-            print("\(story.name) failed and is played once more:\n\(output)")
-            (code, output) = try await stage.play(story)
-        }
+        let (code, output) = try await stage.play(story)
         #expect(code == 0, "\(output)")
     }
 }
