@@ -10,6 +10,7 @@
 //   client.start()  stop()                     stop keeps outbox and positions; start goes on, also after `ended`
 //   client.send({conversationId?, content, metadata?})  → its item; RangeError if it is too long to send
 //   client.retry(clientMessageId)  discard(clientMessageId)   of an item that has `failed`
+//   client.settle(clientMessageId)                           it is stored: its message was read by REST
 //   client.typing(conversationId, isTyping)    as often as keys are pressed; it sends few
 //   client.read(conversationId, seq)           a person has seen everything up to there
 //   client.history(conversationId, {before?, after?, limit?})  → promise of {messages, hasMore, generation}; waits for
@@ -90,6 +91,8 @@ export class ChatClient extends EventTarget {
   retry(clientMessageId) { this.#sender.retry(clientMessageId); }
 
   discard(clientMessageId) { this.#sender.discard(clientMessageId); }
+
+  settle(clientMessageId) { this.#sender.settle(clientMessageId); }
 
   typing(conversationId, isTyping = true) {
     if (this.#typing.isNews(conversationId, isTyping)) this.#write({ type: 'typing', conversationId, isTyping });

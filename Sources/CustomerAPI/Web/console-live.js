@@ -9,7 +9,9 @@ import {
   conversations, isLive, isMine, learn, noteAssignment, noteMessage, noteRead, receipts, update, want,
 } from './console-conversations.js';
 import { endSession, outboxKey, session } from './console-session.js';
-import { addMessage, addNote, doubtThread, doubtThreads, readThread, resetThread, tellThread, threadOf } from './console-threads.js';
+import {
+  addMessage, addNote, doubtThread, doubtThreads, readThread, resetThread, tellThread, threadChanges, threadOf,
+} from './console-threads.js';
 
 /** Fires `state` (the connection's has changed), `connected` (welcome came: read anew what is shown) and `assignment`. */
 export const live = new EventTarget();
@@ -141,6 +143,15 @@ setInterval(() => {
     want(openId);
   }
 }, 4000);
+
+// After a reload a message may be read before its answer is here: it would be shown twice, as stored and as on its way.
+threadChanges.addEventListener('thread', ({ detail: { id, messages } }) => {
+  const waiting = new Set(pendingOf(id).map((item) => item.clientMessageId));
+  if (waiting.size === 0) return;
+  for (const { clientMessageId, senderId } of messages) {
+    if (senderId === session.agent.id && waiting.has(clientMessageId)) client.settle(clientMessageId);
+  }
+});
 
 // What the agent does ----------------------------------------------------------------------------------------------------
 

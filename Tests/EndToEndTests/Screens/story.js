@@ -155,8 +155,7 @@ class Client {
   }
 
   /** Sends a message and returns its `ack`. */
-  say(content, { conversationId, metadata } = {}) {
-    const clientMessageId = crypto.randomUUID();
+  say(content, { conversationId, metadata, clientMessageId = crypto.randomUUID() } = {}) {
     this.send({ type: 'message', clientMessageId, content, conversationId, metadata });
     return this.next((frame) => ['ack', 'error'].includes(frame.type) && frame.clientMessageId === clientMessageId);
   }
