@@ -30,6 +30,8 @@ final class RedisNodeConnection: @unchecked Sendable {
     private var turnDeadline: NIODeadline?
     /// By ``RedisScript/index``: whether this server got the script in full on this connection.
     private var scriptsSent: [Bool] = []
+    /// While Redis turns out to have lost its scripts: what runs once all that was sent before is answered.
+    private var rescripting: Rescripting?
     private var sweep: RepeatedTask?
     private var draining: EventLoopPromise<Void>?
 
@@ -53,6 +55,18 @@ final class RedisNodeConnection: @unchecked Sendable {
         )
     }
 
+    /// Scripts that Redis did not have are sent in full only when everything behind them is answered, too, and new
+    /// commands wait for that. Otherwise one that was sent meanwhile would find the script loaded, and overtake those that
+    /// are still to be refused.
+    private struct Rescripting {
+        /// How many answers are to come before.
+        var awaited: Int
+        /// In the order in which they were sent.
+        var refused: [(RedisCommand, Completion)] = []
+        var new: [(RedisCommand, Completion)] = []
+        var newBytes = 0
+    }
+
     var isReady: Bool {
         eventLoop.preconditionInEventLoop()
         return link.isOpen && draining == nil
@@ -64,14 +78,25 @@ final class RedisNodeConnection: @unchecked Sendable {
         guard link.isOpen, draining == nil else {
             return completion(.failure(draining == nil ? .notConnected : .closing))
         }
-        guard pipeline.hasRoom(forBytes: command.storage.count) else { return completion(.failure(.queueFull)) }
-        var inFull = false
-        if let script = command.script { inFull = noteSent(script) }
-        guard command.mustBeReplicated, replication != nil else {
-            return enqueue(command, inFull: inFull, completion)
+        guard hasRoom(for: command) else { return completion(.failure(.queueFull)) }
+        guard command.mustBeReplicated, replication != nil else { return submit(command, completion) }
+        submit(command) { self.hold($0, completion) }
+    }
+
+    private func hasRoom(for command: RedisCommand) -> Bool {
+        guard let rescripting else { return pipeline.hasRoom(forBytes: command.storage.count) }
+        return rescripting.new.count < configuration.maxQueuedCommands
+            && rescripting.newBytes + command.storage.count <= configuration.maxQueuedBytes
+    }
+
+    private func submit(_ command: RedisCommand, _ completion: @escaping Completion) {
+        if rescripting != nil {
+            rescripting?.new.append((command, completion))
+            rescripting?.newBytes += command.storage.count
+            return
         }
-        replication?.noteSent()
-        enqueue(command, inFull: inFull) { self.hold($0, completion) }
+        if command.mustBeReplicated { replication?.noteSent() }
+        enqueue(command, inFull: command.script.map(noteSent) ?? false, completion)
     }
 
     /// - Returns: Whether this connection sends the script for the first time.
@@ -181,7 +206,9 @@ final class RedisNodeConnection: @unchecked Sendable {
     }
 
     private func closeIfDrained() {
-        guard let draining, pipeline.isEmpty, replication?.isEmpty ?? true, !link.isClosed else { return }
+        guard let draining, pipeline.isEmpty, rescripting == nil, replication?.isEmpty ?? true, !link.isClosed else {
+            return
+        }
         link.close().cascade(to: draining)
     }
 }
@@ -205,15 +232,24 @@ extension RedisNodeConnection: RedisLinkOwner {
                 RedisError(.protocolViolation, "Redis sent an answer that nothing had asked for.", mayHaveRun: true)
             )
         }
+        if rescripting != nil { rescripting?.awaited -= 1 }
         if let command = entry.scriptCommand, reply.isNoScript {
-            // The WAIT behind it covered nothing.
-            if command.mustBeReplicated { replication?.noteSent() }
-            return enqueue(command, inFull: true, entry.completion)
+            if rescripting == nil { rescripting = Rescripting(awaited: pipeline.count) }
+            rescripting?.refused.append((command, entry.completion))
+        } else {
+            let result = reply.result()
+            if case .failure(let error) = result, isFoundBySentinel, error.meansReplica { giveUpReplica() }
+            entry.completion(result)
         }
-        let result = reply.result()
-        if case .failure(let error) = result, isFoundBySentinel, error.meansReplica { giveUpReplica() }
-        entry.completion(result)
+        if rescripting?.awaited == 0 { sendAgain() }
         closeIfDrained()
+    }
+
+    private func sendAgain() {
+        guard let waiting = rescripting else { return }
+        rescripting = nil
+        scriptsSent.removeAll(keepingCapacity: true)
+        for (command, completion) in waiting.refused + waiting.new { submit(command, completion) }
     }
 
     func linkLost(_ error: RedisError) {
@@ -229,6 +265,11 @@ extension RedisNodeConnection: RedisLinkOwner {
         }
         for (completion, fate) in pipeline.removeAll(at: .now()) {
             completion(.failure(error.ofCommand(fate)))
+        }
+        let waiting = rescripting
+        rescripting = nil
+        for (_, completion) in (waiting?.refused ?? []) + (waiting?.new ?? []) {
+            completion(.failure(error.ofCommand(RedisPipeline<Completion>.Fate.unwritten)))
         }
         if draining == nil { onServerChange(false) }
         closeIfDrained()

@@ -50,6 +50,8 @@ package struct RedisPipeline<Completion> {
 
     package var isEmpty: Bool { entries.isEmpty }
 
+    package var count: Int { entries.count }
+
     /// Whether one more command of so many bytes is within both limits.
     package func hasRoom(forBytes count: Int) -> Bool {
         entries.count < maxCommands && count <= maxBytes - bytes

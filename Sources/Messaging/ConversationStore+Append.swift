@@ -34,7 +34,8 @@ extension ConversationStore {
                 senderNote: nil
             ),
             clientMessageID: clientMessageID,
-            limits
+            limits,
+            Scripts.appendMessage[0]
         )
         guard let (command, messageID) = appending else { throw MessagingError(refusal: "not_found") }
         return try AppendedMessage.read(try await redis.answer(to: command), messageID: messageID).get()

@@ -9,6 +9,7 @@ package import NIOCore
 package struct MessageLog {
     let redis: RedisConnection
     private let limits: Limits
+    private let script = Scripts.appendMessage.randomElement() ?? Scripts.appendMessage[0]
     /// For tests of the tests only: whether a restart of Redis leaves no mark in a conversation.
     package var ignoresRestarts = false
 
@@ -63,6 +64,7 @@ package struct MessageLog {
                 tail: tail,
                 clientMessageID: clientMessageID,
                 limits,
+                script,
                 ignoringRestarts: ignoresRestarts
             )
         else { return completion(.failure(MessagingError(refusal: "not_found"))) }
@@ -82,6 +84,7 @@ package struct MessageLog {
         tail: ByteBuffer,
         clientMessageID: ByteBuffer?,
         _ limits: Limits,
+        _ script: RedisScript,
         ignoringRestarts: Bool = false
     ) -> (RedisCommand, UniqueID)? {
         let partition: Partition
@@ -91,7 +94,7 @@ package struct MessageLog {
             guard let conversation = UniqueID(reference) else { return nil }
             partition = conversation.partition
         }
-        var command = RedisCommand(evaluating: Scripts.appendMessage, keys: [Keyspace.prefix(partition)])
+        var command = RedisCommand(evaluating: script, keys: [Keyspace.prefix(partition)])
         let messageID = UniqueID(in: partition)
         command.append(Timestamp.now.milliseconds)
         if ignoringRestarts { command.append("-") } else { command.appendRunID() }
@@ -331,7 +334,7 @@ package struct AppendedMessage: Sendable, Equatable {
         guard parts.count == (isDuplicate ? 6 : 5), let conversation = parts[1].string.flatMap({ UniqueID($0) }),
             let seq = parts[2].int, let generation = parts[3].int, let at = parts[4].int,
             let id = isDuplicate ? parts[5].string.flatMap({ UniqueID($0) }) : messageID
-        else { return .failure(.unexpectedReply(to: Scripts.appendMessage.name)) }
+        else { return .failure(.unexpectedReply(to: "append_message")) }
         return .success(
             AppendedMessage(
                 id: id,

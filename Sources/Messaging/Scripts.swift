@@ -2,11 +2,18 @@ import Hiredis
 
 /// The scripts of the conversation part. Those that publish begin with `publish.lua`.
 enum Scripts {
-    static let appendMessage = publishing(
-        "append_message",
-        PackageResources.publish_lua + PackageResources.customer_rows_lua + PackageResources.append_message_lua,
-        mustBeReplicated: true
-    )
+    /// Copies of one script, each another text for Redis, of which an event loop uses one. Where Redis has lost its scripts
+    /// (`SCRIPT FLUSH`), a copy that all shared might be loaded by one gateway between two messages of another one's
+    /// customer that are on their way: the second would run at once, and the first, refused, after it. Redis keeps each
+    /// copy that is used, some 30 KB.
+    static let appendMessage = (0..<64).map { copy in
+        publishing(
+            "append_message",
+            PackageResources.publish_lua + PackageResources.customer_rows_lua + PackageResources.append_message_lua
+                + Array("\n-- copy \(copy)".utf8),
+            mustBeReplicated: true
+        )
+    }
     static let changeAssignment = publishing(
         "change_assignment",
         PackageResources.publish_lua + PackageResources.change_assignment_lua,

@@ -121,6 +121,25 @@ struct DurabilityTests {
         }
     }
 
+    @Test("Messages keep their order while SCRIPT FLUSH is run again and again under two gateways")
+    func scriptsLostUnderLoad() async throws {
+        try await LogFixture.run { fixture in
+            try await Self.withOtherGateway(fixture.server, replicas: 0) { other in
+                let flushes = Task {
+                    while !Task.isCancelled {
+                        _ = try? fixture.server.command("SCRIPT", "FLUSH")
+                        try await Task.sleep(for: .milliseconds(5))
+                    }
+                }
+                defer { flushes.cancel() }
+                let customers = [try await fixture.makeCustomer(), try await fixture.makeCustomer()]
+                async let one = fixture.appendInTurns(3000, from: .customer(id: customers[0], channel: .web))
+                async let two = other.appendInTurns(3000, from: .customer(id: customers[1], channel: .web))
+                for places in try await [one, two] { #expect(places == Array(1...3000)) }
+            }
+        }
+    }
+
     private func withReplica(of primary: RedisServer, _ body: (RedisServer) async throws -> Void) async throws {
         _ = try primary.command("CONFIG", "SET", "repl-diskless-sync-delay", "0")
         try await withRedis(extra: ["--replicaof", "127.0.0.1 \(primary.port)"]) { replica in
@@ -131,11 +150,12 @@ struct DurabilityTests {
 
     private static func withOtherGateway(
         _ server: RedisServer,
+        replicas: Int = 1,
         _ body: (LogFixture) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var configuration = try RedisConfiguration(url: server.url)
-        configuration.replicas = 1
+        configuration.replicas = replicas
         let redis = RedisClient(configuration: configuration, eventLoopGroup: group, logger: Logger(label: "test"))
         try await withThrowingTaskGroup(of: Void.self) { tasks in
             tasks.addTask { try await redis.run() }

@@ -92,6 +92,36 @@ final class LogFixture: Sendable {
         }
     }
 
+    /// Appends so many messages, each in a turn of the event loop of its own, and none waits for the answer to the one before.
+    ///
+    /// - Returns: Their places in the log.
+    func appendInTurns(_ count: Int, from principal: Principal) async throws -> [Int] {
+        let answers = (0..<count).map { _ in loop.makePromise(of: Int.self) }
+        loop.execute {
+            let log = MessageLog(redis: self.redis.connection(for: self.loop), limits: self.limits)
+            self.appendInTurns(answers[...], from: principal, to: NIOLoopBound(log, eventLoop: self.loop))
+        }
+        return try await EventLoopFuture.whenAllSucceed(answers.map(\.futureResult), on: loop).get()
+    }
+
+    private func appendInTurns(
+        _ answers: ArraySlice<EventLoopPromise<Int>>,
+        from principal: Principal,
+        to log: NIOLoopBound<MessageLog>
+    ) {
+        guard let answer = answers.first else { return }
+        let tail = Message.recordTail(
+            content: ByteBuffer(string: #""a""#),
+            metadata: nil,
+            clientMessageID: nil,
+            senderNote: nil
+        )
+        log.value.append(from: principal, origin: "-", reference: "", tail: tail, clientMessageID: nil) {
+            answer.completeWith($0.map(\.seq).mapError { $0 as any Error })
+        }
+        loop.scheduleTask(in: .microseconds(100)) { self.appendInTurns(answers.dropFirst(), from: principal, to: log) }
+    }
+
     /// Takes the last message away, as a Redis that lost the end of its file does.
     func loseLast(of conversation: UniqueID) throws {
         let key = Keyspace.conversation(conversation)
