@@ -28,13 +28,12 @@ struct LeastRightsTests {
     @Test("It is refused what administers Redis, keys that are not the system's, and other topics")
     func refusals() async throws {
         try await withRedis { redis in
-            func asProgram(_ command: String...) throws -> String {
-                try redis.command(
-                    ["--user", "messaging", "--pass", LeastRightsTests.password(of: redis.programsURL)] + command
-                )
+            let password = Self.password(of: redis.programsURL)
+            func asProgram(_ command: [String]) throws -> String {
+                try redis.command(["--user", "messaging", "--pass", password] + command)
             }
-            #expect(try asProgram("PING") == "PONG")
-            #expect(try asProgram("SET", "{p00pe}:x", "1") == "OK")
+            #expect(try asProgram(["PING"]) == "PONG")
+            #expect(try asProgram(["SET", "{p00pe}:x", "1"]) == "OK")
             for command in [
                 ["CONFIG", "GET", "dir"], ["FLUSHALL"], ["KEYS", "*"], ["SCAN", "0"], ["DEBUG", "SLEEP", "0"],
                 ["ACL", "WHOAMI"], ["CLIENT", "LIST"], ["SCRIPT", "FLUSH"], ["FUNCTION", "LIST"], ["SAVE"],
@@ -44,12 +43,9 @@ struct LeastRightsTests {
                 ["EVAL", "return redis.call('GET', 'foreign')", "0"],
                 ["EVAL", "return redis.call('FLUSHALL')", "0"],
             ] {
-                let answer = try redis.command(
-                    ["--user", "messaging", "--pass", LeastRightsTests.password(of: redis.programsURL)] + command
-                )
+                let answer = try asProgram(command)
                 #expect(
-                    answer.contains("NOPERM") || answer.contains("can't run this command")
-                        || answer.contains("No permissions"),
+                    answer.hasPrefix("NOPERM") || answer.contains("The user executing the script can't"),
                     "\(command): \(answer)"
                 )
             }
