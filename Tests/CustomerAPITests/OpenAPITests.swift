@@ -20,7 +20,7 @@ struct OpenAPITests {
         try await TestAPI.run { api in
             let token = try await api.agentToken("admin", role: .admin)
             for (path, routes) in described {
-                let path = path.replacing(/\{[a-z]+\}/, with: "00000000-0000-4000-8000-000000000000")
+                let path = String(path).replacing(/\{[a-z]+\}/, with: "00000000-0000-4000-8000-000000000000")
                 let answer = try await api.call("PATCH", path, token: token)
                 #expect(answer.status == 405, "\(path)")
                 let allowed = Set((answer.headers["allow"] ?? "").split(separator: ",").map { $0.trimmed })
