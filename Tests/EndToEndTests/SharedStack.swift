@@ -50,6 +50,13 @@ struct DeployedStack: Sendable {
         return DeployedStack(program: program, folder: folder, stack: stack)
     }
 
+    /// Ends all parts in order, and waits for that.
+    func stop() {
+        program.send(SIGTERM)
+        let deadline = Date(timeIntervalSinceNow: 45)
+        while program.isRunning, Date() < deadline { usleep(20_000) }
+    }
+
     /// What redis-cli prints for a command to its Redis, as the operator; with a line for each reply, none for an empty one.
     func redis(_ command: String...) -> String {
         let process = Process()
@@ -101,9 +108,7 @@ private enum SharedStack {
         guard let deployed = running.withLock({ $0 }) else { return }
         let (program, folder, stack) = (deployed.program, deployed.folder, deployed.stack)
         let refused = deployed.redis("ACL", "LOG")
-        program.send(SIGTERM)
-        let deadline = Date(timeIntervalSinceNow: 45)
-        while program.isRunning, Date() < deadline { usleep(20_000) }
+        deployed.stop()
         let leaks = stack.logsWithTokens()
         guard leaks.isEmpty else {
             // All tests have been reported; only the exit code is left to say it with.
