@@ -67,8 +67,8 @@ package struct Configuration: Sendable {
         } catch {
             throw ConfigurationError(
                 name: error.setting,
-                value: error.path,
-                expected: "a secret's file; this \(error.problem)"
+                value: nil,
+                expected: "the path of a secret's file, but \(error.path) \(error.problem)"
             )
         }
     }

@@ -99,7 +99,7 @@ struct ConfigurationTests {
             Issue.record("accepted")
             return
         }
-        #expect(missing.description.contains("REDIS_PASSWORD_FILE must be a secret's file; this can't be read"))
+        #expect(missing.description.contains("must be the path of a secret's file, but /nowhere/secret can't be read"))
         try "http://secret".write(to: file, atomically: true, encoding: .utf8)
         guard case .failure(let bad) = read(["REDIS_URL_FILE": file.path]) else {
             Issue.record("accepted")
