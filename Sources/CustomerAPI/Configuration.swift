@@ -7,7 +7,7 @@ package import Messaging
 ///
 /// - `HOST` (string, default `0.0.0.0`): the address to listen on.
 /// - `PORT` (integer 0 to 65535, default 8081; 0 takes a free one).
-/// - `REDIS_URL` (default `redis://127.0.0.1:6379/0`; secret, as it may hold a password).
+/// - `REDIS_URL` (default `redis://127.0.0.1:6379/0`; secret, as it may hold a password), `REDIS_PASSWORD` (secret).
 /// - `TOKEN_TTL` (seconds, 60 to 2592000, default 86400).
 /// - `MAX_BODY_BYTES` (bytes, 1024 to 16777216, default 65536).
 /// - `ATTACHMENTS_DIR` (a folder's path, no default: attachments are kept in Redis).
@@ -18,6 +18,8 @@ package import Messaging
 /// - `CONVERSATION_LOG_LIMIT`, `MAX_CONVERSATIONS_PER_CUSTOMER` (as the gateways', default 100000 and 200).
 /// - `LOG_LEVEL` (default `info`).
 /// - `ADMIN_LOGIN`, `ADMIN_PASSWORD` (no default; the second is secret): the first admin.
+///
+/// A secret `NAME` can also come from a file, `NAME_FILE` (``SecretFile``).
 package struct Configuration: Sendable {
     package var host = "0.0.0.0"
     package var port = 8081
@@ -54,9 +56,10 @@ package struct Configuration: Sendable {
     ///
     /// - Throws: ``ConfigurationError`` naming the variable, what it holds (unless secret) and what it may hold.
     package init(reader: ConfigReader) throws(ConfigurationError) {
-        let values = SettingValues(reader: reader)
+        let values = try SettingValues(reader: reader)
         do {
-            redis = try RedisConfiguration(url: values.text(.redisURL))
+            let password = values.text(.redisPassword)
+            redis = try RedisConfiguration(url: values.text(.redisURL), password: password.isEmpty ? nil : password)
         } catch {
             throw ConfigurationError("REDIS_URL: \(error.message)")
         }
@@ -115,12 +118,30 @@ package struct ConfigurationError: Error, CustomStringConvertible {
 
 /// Looks settings up under their names; an empty variable counts as unset, as compose files pass such on.
 private struct SettingValues {
-    let reader: ConfigReader
+    private let reader: ConfigReader
+    /// By name; those that are set.
+    private var secrets: [String: String] = [:]
+
+    init(reader: ConfigReader) throws(ConfigurationError) {
+        self.reader = reader
+        for setting in Setting.all where setting.isSecret {
+            do {
+                secrets[setting.name] = try SecretFile.value(of: setting.name) { name in
+                    reader.string(forKey: Self.key(name), isSecret: true)
+                }
+            } catch {
+                throw ConfigurationError(error.description)
+            }
+        }
+    }
 
     func text(_ setting: Setting) -> String {
-        let key = ConfigKey(setting.name.lowercased().split(separator: "_").map(String.init))
-        let value = reader.string(forKey: key, isSecret: setting.isSecret) ?? ""
-        return value.isEmpty ? setting.defaultValue : value
+        let value = setting.isSecret ? secrets[setting.name] : reader.string(forKey: Self.key(setting.name))
+        return value.flatMap { $0.isEmpty ? nil : $0 } ?? setting.defaultValue
+    }
+
+    private static func key(_ name: String) -> ConfigKey {
+        ConfigKey(name.lowercased().split(separator: "_").map(String.init))
     }
 
     func integer(_ setting: Setting, in range: ClosedRange<Int>) throws(ConfigurationError) -> Int {

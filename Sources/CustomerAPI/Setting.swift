@@ -28,6 +28,13 @@ package struct Setting: Sendable {
         meaning: "The Redis that holds everything.",
         isSecret: true
     )
+    static let redisPassword = Setting(
+        name: "REDIS_PASSWORD",
+        type: "text",
+        defaultValue: "",
+        meaning: "The password, where REDIS_URL has none; the user may stand there: redis://user@host.",
+        isSecret: true
+    )
     static let durability = Setting(
         name: "DURABILITY",
         type: "a word, single or replicated",
@@ -103,14 +110,16 @@ package struct Setting: Sendable {
     )
 
     package static let all = [
-        host, port, redisURL, durability, tokenLifetime, maxBodyBytes, attachmentsFolder, maxAttachmentBytes,
+        host, port, redisURL, redisPassword, durability, tokenLifetime, maxBodyBytes, attachmentsFolder,
+        maxAttachmentBytes,
         attachmentQuotaBytes, commandTimeout, conversationLogLimit, maxConversations, logLevel, adminLogin,
         adminPassword,
     ]
 
     /// For `--help`: a paragraph for each.
     package static var help: String {
-        "Settings are environment variables, read once at start:\n\n"
+        "Settings are environment variables, read once at start. A secret NAME can also come from a file: its path is in "
+            + "NAME_FILE, which counts where NAME is not set.\n\n"
             + all.map { setting in
                 let notes = [
                     setting.type, setting.defaultValue.isEmpty ? "no default" : "default \(setting.defaultValue)",

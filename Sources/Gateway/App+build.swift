@@ -32,7 +32,10 @@ package struct GatewayApp {
         if !configuration.disabledDefences.isEmpty || configuration.discardedWord != nil {
             logger.warning("Defences against the loss of messages are switched off; this is for tests only.")
         }
-        var redisConfiguration = try RedisConfiguration(url: configuration.redisURL)
+        var redisConfiguration = try RedisConfiguration(
+            url: configuration.redisURL,
+            password: configuration.redisPassword.isEmpty ? nil : configuration.redisPassword
+        )
         redisConfiguration.clientName = "gateway-\(configuration.gatewayID)"
         redisConfiguration.commandTimeout = .milliseconds(configuration.commandTimeoutMilliseconds)
         redisConfiguration.replicas = configuration.durability == "replicated" ? 1 : 0

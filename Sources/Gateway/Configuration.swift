@@ -1,4 +1,5 @@
 package import Configuration
+import Messaging
 import NIOCore  // System.coreCount
 
 /// The gateway's settings: environment variables, read and checked once at start.
@@ -8,6 +9,8 @@ package struct Configuration: Sendable {
     package var host = "0.0.0.0"
     package var port = 8082
     package var redisURL = "redis://127.0.0.1:6379/0"
+    /// Empty: it is in the URL, or there is none.
+    package var redisPassword = ""
     package var durability = "single"
     package var logLevel = "info"
     package var loops = Configuration.availableCores
@@ -28,13 +31,13 @@ package struct Configuration: Sendable {
     /// The defaults.
     package init() {}
 
-    /// Reads the environment, or what stands for it. A variable that is empty counts as not set.
+    /// Reads the environment, or what stands for it. A variable that is empty counts as not set. A secret `NAME` can also
+    /// come from a file, `NAME_FILE` (``SecretFile``).
     ///
     /// - Throws: ``ConfigurationError`` for the first value, in the table's order, that is not acceptable.
     package init(reader: ConfigReader) throws(ConfigurationError) {
         for setting in Self.settings {
-            let key = ConfigKey(setting.name.lowercased().split(separator: "_").map(String.init))
-            guard let text = reader.string(forKey: key, isSecret: setting.isSecret), !text.isEmpty else { continue }
+            guard let text = try Self.text(of: setting, in: reader), !text.isEmpty else { continue }
             guard setting.apply(text, &self) else {
                 throw ConfigurationError(
                     name: setting.name,
@@ -53,6 +56,23 @@ package struct Configuration: Sendable {
         discardedWord = word.isEmpty ? nil : word
     }
 
+    private static func text(of setting: Setting, in reader: ConfigReader) throws(ConfigurationError) -> String? {
+        func value(_ name: String) -> String? {
+            let key = ConfigKey(name.lowercased().split(separator: "_").map(String.init))
+            return reader.string(forKey: key, isSecret: setting.isSecret)
+        }
+        guard setting.isSecret else { return value(setting.name) }
+        do {
+            return try SecretFile.value(of: setting.name, lookUp: value)
+        } catch {
+            throw ConfigurationError(
+                name: error.setting,
+                value: nil,
+                expected: "the path of a secret's file, but \(error.path) \(error.problem)"
+            )
+        }
+    }
+
     package func lacks(_ defence: Defence) -> Bool { disabledDefences.contains(defence) }
 
     package static let settings: [Setting] = [
@@ -68,6 +88,13 @@ package struct Configuration: Sendable {
         ) {
             url in ["redis://", "unix://", "redis-sentinel://", "redis-cluster://"].contains { url.hasPrefix($0) }
         },
+        .text(
+            "REDIS_PASSWORD",
+            \.redisPassword,
+            "text",
+            "The password, where REDIS_URL has none; the user may stand there: redis://user@host.",
+            isSecret: true
+        ) { !$0.isEmpty },
         .text(
             "DURABILITY",
             \.durability,
@@ -119,9 +146,16 @@ package struct Configuration: Sendable {
 
     /// The text of `--help` about the environment.
     package static var help: String {
-        var lines = ["ENVIRONMENT:"]
+        var lines = [
+            "ENVIRONMENT:",
+            "  A secret NAME can also come from a file: its path is in NAME_FILE, which counts where NAME is not set.",
+        ]
         for setting in settings {
-            lines.append("  \(setting.name)  (\(setting.type); default: \(setting.defaultValue))")
+            let notes = [
+                setting.type, setting.defaultValue.isEmpty ? "no default" : "default: \(setting.defaultValue)",
+                setting.isSecret ? "secret, never logged" : nil,
+            ].compactMap { $0 }
+            lines.append("  \(setting.name)  (\(notes.joined(separator: "; ")))")
             lines.append("      \(setting.meaning)")
         }
         return lines.joined(separator: "\n")

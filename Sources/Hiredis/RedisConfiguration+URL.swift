@@ -8,14 +8,17 @@ extension RedisConfiguration {
     /// - `redis-cluster://[[user]:password@]host[:port][,host[:port]…]`: some servers of a Redis Cluster, port 6379 if not
     ///   named; they tell of the others.
     ///
+    /// Where `password` is given the URL may have `user@` in place of `user:password@`, or nothing.
+    ///
     /// User, password, host and path are percent-decoded: a `/`, `?` or `#` in a password must be written `%2F`, `%3F`,
     /// `%23`. `?db=` is understood in each of these.
     ///
+    /// - Parameter password: taken as it is; for a URL without one.
     /// - Throws: ``RedisError`` `.configuration`. The message says what is wrong and quotes no part that might be a
     ///   password.
     ///
     /// Source: [the redis URI scheme](https://www.iana.org/assignments/uri-schemes/prov/redis).
-    package init(url: String) throws(RedisError) {
+    package init(url: String, password: String? = nil) throws(RedisError) {
         let parts = try URLParts(url)
         switch parts.scheme {
         case "redis":
@@ -60,7 +63,7 @@ extension RedisConfiguration {
         default:
             throw .url("The Redis URL must begin with redis://, unix://, redis-sentinel:// or redis-cluster://.")
         }
-        (username, password) = try parts.login()
+        (username, self.password) = try parts.login(password: password)
     }
 
     /// Another server takes over when one dies: look for it often, so that work goes on soon after its promotion.
@@ -114,10 +117,15 @@ private struct URLParts {
         }
     }
 
-    func login() throws(RedisError) -> (user: String?, password: String?) {
-        guard let userInfo else { return (nil, nil) }
+    /// - Parameter given: the password, if it is not in the URL.
+    func login(password given: String?) throws(RedisError) -> (user: String?, password: String?) {
+        guard let userInfo else { return (nil, given) }
         guard let colon = userInfo.firstIndex(of: ":") else {
+            if let given { return (try URLParts.decode(userInfo, of: "user"), given) }
             throw .url("The Redis URL has one word before the '@'; write user:password@ or :password@.")
+        }
+        guard given == nil else {
+            throw .url("There is a password in the Redis URL and another one beside it; use one of them.")
         }
         let user = try URLParts.decode(userInfo[..<colon], of: "user")
         let password = try URLParts.decode(userInfo[userInfo.index(after: colon)...], of: "password")

@@ -87,7 +87,8 @@ final class ChaosSystem: Sendable {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("chaos-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         self.folder = folder
-        let url = proxy.map { "redis://127.0.0.1:\($0.port)/0" } ?? redis.url
+        var url = redis.url
+        if let proxy, let server = redis.server { url.replace(":\(server.port)/", with: ":\(proxy.port)/") }
         let gateways = try (0..<Scenario.gateways * (hasEdge ? 2 : 1)).map { number in
             GatewayProcess(
                 port: try FreePort.next(),

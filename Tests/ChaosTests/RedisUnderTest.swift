@@ -59,7 +59,7 @@ struct OneRedis: RedisUnderTest {
 
     init(_ server: RedisServer) { redis = server }
 
-    var url: String { redis.url }
+    var url: String { redis.programsURL }
     var server: RedisServer? { redis }
 
     func onPrimaries(_ command: [String]) throws {
@@ -87,7 +87,7 @@ struct SentinelRedis: RedisUnderTest {
 
     init(_ system: RedisSentinelSystem) { self.system = system }
 
-    var url: String { system.url }
+    var url: String { system.programsURL }
     var server: RedisServer? { nil }
 
     func onPrimaries(_ command: [String]) throws { _ = try system.primary().command(command) }
@@ -144,7 +144,7 @@ final class ClusterRedis: RedisUnderTest {
 
     init(_ system: RedisClusterSystem) { self.system = system }
 
-    var url: String { system.url }
+    var url: String { system.programsURL }
     var server: RedisServer? { nil }
 
     private var primaries: [RedisServer] {

@@ -65,7 +65,7 @@ struct CommandLineTests {
     @Test("agent password sets a new one, which ends the agent's tokens and forgets failed logins")
     func password() async throws {
         try await TestAPI.run { api in
-            let environment = ["REDIS_URL": api.server.url]
+            let environment = ["REDIS_URL": api.server.programsURL]
             let token = try await api.agentToken("ann", role: .admin)
             func login(_ password: String) async throws -> Int {
                 let body = #"{"login":"ann","password":"\#(password)"}"#
@@ -104,7 +104,7 @@ struct CommandLineTests {
     @Test("agent add takes the password from standard input or makes one up, and agent token prints a token only")
     func agents() async throws {
         try await TestAPI.run { api in
-            let environment = ["REDIS_URL": api.server.url]
+            let environment = ["REDIS_URL": api.server.programsURL]
             let added = try await run(
                 "agent",
                 "add",
@@ -223,7 +223,7 @@ struct CommandLineTests {
             let (process, _, errors) = try start(
                 ["serve"],
                 input: nil,
-                environment: ["REDIS_URL": server.url, "PORT": "0", "HOST": "127.0.0.1"]
+                environment: ["REDIS_URL": server.programsURL, "PORT": "0", "HOST": "127.0.0.1"]
             )
             defer { if process.isRunning { process.terminate() } }
             let port = await blocking { () -> Int? in

@@ -1,5 +1,6 @@
 import Configuration
 import CustomerAPI
+import Foundation
 import Testing
 
 @Suite("Settings")
@@ -67,11 +68,58 @@ struct ConfigurationTests {
         #expect(!message.contains("hidden"))
     }
 
+    @Test("Each secret can come from a file, whose last line feed does not count; the variable itself counts before it")
+    func secretFiles() throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("secrets-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        func file(_ text: String) throws -> String {
+            let file = folder.appendingPathComponent(UUID().uuidString)
+            try text.write(to: file, atomically: true, encoding: .utf8)
+            return file.path
+        }
+        let settings = try configuration([
+            "REDIS_URL_FILE": file("redis://app@example.com:1/2\r\n"), "REDIS_PASSWORD_FILE": file("p@ss/wörd\n"),
+            "ADMIN_LOGIN": "root", "ADMIN_PASSWORD_FILE": file(" a password with spaces "),
+        ])
+        #expect(settings.redis.username == "app")
+        #expect(settings.redis.password == "p@ss/wörd")
+        #expect(settings.firstAdmin?.password == " a password with spaces ")
+        for setting in Setting.all where setting.isSecret {
+            // A file that cannot be used is only a problem where it is looked at.
+            let missing = [
+                "\(setting.name)_FILE": "/nowhere/secret", "ADMIN_LOGIN": "root", "ADMIN_PASSWORD": "12345678",
+            ]
+            guard setting.name != "ADMIN_PASSWORD" else { continue }
+            let error = #expect(throws: ConfigurationError.self) { try configuration(missing) }
+            #expect(error?.description.contains("\(setting.name)_FILE names a file that can't be read") == true)
+        }
+        #expect(
+            try configuration(["REDIS_URL": "redis://:word@h", "REDIS_URL_FILE": "/nowhere"]).redis.password == "word"
+        )
+        for (text, problem) in [
+            ("", "is empty"), ("\n", "is empty"), (String(repeating: "x", count: 70_000), "more than"),
+        ] {
+            let error = #expect(throws: ConfigurationError.self) {
+                try configuration(["REDIS_PASSWORD_FILE": file(text)])
+            }
+            #expect(error?.description.contains(problem) == true)
+        }
+        let binary = folder.appendingPathComponent("binary")
+        try Data([0x61, 0xFF]).write(to: binary)
+        let error = #expect(throws: ConfigurationError.self) {
+            try configuration(["REDIS_PASSWORD_FILE": binary.path])
+        }
+        #expect(error?.description.contains("is not UTF-8") == true)
+        // What is no secret has no file.
+        #expect(try configuration(["PORT_FILE": "/nowhere"]).port == 8081)
+    }
+
     @Test("The help lists every setting with type, default and meaning")
     func help() {
         for setting in Setting.all {
             #expect(Setting.help.contains("  \(setting.name)\n      \(setting.meaning)\n      (\(setting.type); "))
         }
-        #expect(Setting.all.count == 15)
+        #expect(Setting.all.count == 16)
     }
 }

@@ -58,7 +58,7 @@ struct RedisAwayTests {
     func layout() async throws {
         try await withRedis { server in
             _ = try server.command("SET", "layout", "32")
-            var configuration = Configuration(redis: try RedisConfiguration(url: server.url))
+            var configuration = Configuration(redis: try RedisConfiguration(url: server.programsURL))
             configuration.host = "127.0.0.1"
             configuration.port = 0
             let application = buildApplication(configuration: configuration, logger: LogLines().logger)

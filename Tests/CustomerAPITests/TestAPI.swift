@@ -36,7 +36,7 @@ struct TestAPI: Sendable {
         _ body: @Sendable (TestAPI) async throws -> Void
     ) async throws {
         try await withRedis { server in
-            let url = try RedisConfiguration(url: server.url)
+            let url = try RedisConfiguration(url: server.programsURL)
             var configuration = Configuration(redis: url)
             configuration.host = "127.0.0.1"
             configuration.port = 0

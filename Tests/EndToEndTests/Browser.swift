@@ -34,7 +34,8 @@ final class Browser: Sendable {
             "POST",
             port: port,
             "/session",
-            json: #"{"capabilities":{"alwaysMatch":{"browserName":"chrome","goog:chromeOptions":\#(options)}}}"#
+            json:
+                #"{"capabilities":{"alwaysMatch":{"browserName":"chrome","acceptInsecureCerts":true,"goog:chromeOptions":\#(options)}}}"#
         )
         guard let session = answer.json["value"]["sessionId"].string else {
             throw EndToEndError("Chromium did not start: \(answer)")

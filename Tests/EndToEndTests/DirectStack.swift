@@ -10,6 +10,8 @@ final class DirectStack: Sendable {
     let redis: RedisServer
     let customerAPI: Program
     let edge: Program
+    /// Where the edge answers by TLS, if it is told to.
+    let tlsPort: Int
     /// `nil`: not started yet.
     private let gateways: [Watched<Program?>]
     private let folder: URL
@@ -21,14 +23,22 @@ final class DirectStack: Sendable {
     ///   - settings: environment variables for both programs.
     ///   - gateways: how many run at first.
     ///   - spares: how many more the edge knows, for ``startGateway(_:)``.
+    ///   - edge: environment variables for HAProxy.
     static func run(
         settings: [String: String] = [:],
         gateways: Int = 2,
         spares: Int = 0,
+        edge: [String: String] = [:],
         _ body: (DirectStack) async throws -> Void
     ) async throws {
         try await withRedis(appendOnly: true) { redis in
-            let direct = try await DirectStack(redis: redis, settings: settings, gateways: gateways, spares: spares)
+            let direct = try await DirectStack(
+                redis: redis,
+                settings: settings,
+                gateways: gateways,
+                spares: spares,
+                edge: edge
+            )
             do {
                 try await direct.waitUntilReady()
                 try await body(direct)
@@ -40,7 +50,13 @@ final class DirectStack: Sendable {
         }
     }
 
-    private init(redis: RedisServer, settings: [String: String], gateways count: Int, spares: Int) async throws {
+    private init(
+        redis: RedisServer,
+        settings: [String: String],
+        gateways count: Int,
+        spares: Int,
+        edge edgeSettings: [String: String]
+    ) async throws {
         let first = try Ports.freeBlock()
         folder = Program.temporaryFile("direct")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: false)
@@ -48,13 +64,13 @@ final class DirectStack: Sendable {
             edgePort: first,
             customerAPIPort: first + 1,
             gatewayPorts: (0..<count + spares).map { first + 2 + $0 },
-            redisURL: redis.url,
+            redisURL: redis.programsURL,
             logFolder: folder,
             admin: ("admin", "the first password")
         )
         self.redis = redis
         self.settings = settings.merging(
-            ["REDIS_URL": redis.url, "HOST": "127.0.0.1", "LOG_LEVEL": "debug"],
+            ["REDIS_URL": redis.programsURL, "HOST": "127.0.0.1", "LOG_LEVEL": "debug"],
             uniquingKeysWith: { given, _ in given }
         )
 
@@ -80,13 +96,15 @@ final class DirectStack: Sendable {
         \(stack.gatewayPorts.enumerated().map { "    server gateway-\($0 + 1) 127.0.0.1:\($1)" }.joined(separator: "\n"))
 
         """.write(to: servers, atomically: true, encoding: .utf8)
+        tlsPort = first + 7
         edge = try Program(
             "haproxy",
             ["-db", "-f", Repository.root.appendingPathComponent("deploy/haproxy.cfg").path, "-f", servers.path],
             environment: [
                 "SERVERS_IN_OTHER_FILE": "1", "EDGE_PORT": "\(first)", "EDGE_HOST": "127.0.0.1",
+                "EDGE_TLS_PORT": "\(tlsPort)",
                 "PATH": "\(ProcessInfo.processInfo.environment["PATH"] ?? ""):/usr/sbin:/sbin",
-            ],
+            ].merging(edgeSettings) { $1 },
             output: folder.appendingPathComponent("edge.log")
         )
     }
@@ -159,6 +177,10 @@ final class DirectStack: Sendable {
             try await program.kill()
         }
         #expect(stack.logsWithTokens() == [], "No token may be in a log.")
+        // Empty also where Redis was restarted meanwhile; then what came before is not looked at.
+        if redis.isRunning, let refused = try? redis.command("ACL", "LOG") {
+            #expect(refused == "", "Redis refused the programs something: see deploy/redis.acl.")
+        }
         try FileManager.default.removeItem(at: folder)
     }
 }

@@ -220,6 +220,9 @@ final class Stack: Sendable {
         return token
     }
 
+    /// All that were noted.
+    var tokens: Set<String> { issuedTokens.withLock { $0 } }
+
     /// The names of log files that hold a token of this system: there may be none.
     func logsWithTokens() -> [String] {
         // The UUID alone: a log could hold it without the prefix.

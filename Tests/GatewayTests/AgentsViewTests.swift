@@ -135,7 +135,7 @@ struct AgentsViewTests {
     @Test("A gateway's figures are in the status while it runs, and gone when it has ended")
     func status() async throws {
         try await withRedis { server in
-            try await RunningGateway.run(on: server.url) { running in
+            try await RunningGateway.run(on: server.programsURL) { running in
                 let status = SystemStatusStore(redis: running.redis)
                 let identity = ChannelIdentity(channel: .web, channelID: "one")
                 let issued = try await running.tokens.issueToken(named: "One", for: identity)

@@ -1,4 +1,5 @@
 import Configuration
+import Foundation
 import Gateway
 import Testing
 
@@ -26,7 +27,7 @@ struct ConfigurationTests {
     func table() throws {
         let values = [
             "HOST": "::1", "PORT": "0", "REDIS_URL": "redis://:secret@h:1/2", "LOG_LEVEL": "debug", "LOOPS": "3",
-            "DURABILITY": "replicated",
+            "DURABILITY": "replicated", "REDIS_PASSWORD": "hidden",
             "GATEWAY_ID": "g-1", "HEARTBEAT_SECONDS": "7", "DRAIN_TIMEOUT": "8", "MAX_CONNECTIONS": "9",
             "MAX_MESSAGE_BYTES": "2048", "COMMAND_TIMEOUT_MS": "100", "SLOW_READER_SECONDS": "11",
             "CONVERSATION_LOG_LIMIT": "1200", "MAX_CONVERSATIONS_PER_CUSTOMER": "13",
@@ -37,6 +38,7 @@ struct ConfigurationTests {
         #expect(settings.durability == "replicated")
         #expect(settings.port == 0)
         #expect(settings.redisURL == "redis://:secret@h:1/2")
+        #expect(settings.redisPassword == "hidden")
         #expect(settings.logLevel == "debug")
         #expect(settings.loops == 3)
         #expect(settings.gatewayID == "g-1")
@@ -81,6 +83,29 @@ struct ConfigurationTests {
         }
         #expect(error.name == "REDIS_URL")
         #expect(!error.description.contains("secret"))
+    }
+
+    @Test("A secret can come from a file; one that cannot be read is named, and nothing of what is in it")
+    func secretFiles() throws {
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent("secret-\(UUID().uuidString)")
+        defer { try? FileManager.default.removeItem(at: file) }
+        try "redis://:secret@h:1/2\n".write(to: file, atomically: true, encoding: .utf8)
+        #expect(try read(["REDIS_URL_FILE": file.path]).get().redisURL == "redis://:secret@h:1/2")
+        #expect(try read(["REDIS_PASSWORD_FILE": file.path]).get().redisPassword == "redis://:secret@h:1/2")
+        #expect(try read(["REDIS_URL": "redis://h", "REDIS_URL_FILE": file.path]).get().redisURL == "redis://h")
+        #expect(try read(["HOST_FILE": "/nowhere"]).get().host == "0.0.0.0")
+
+        guard case .failure(let missing) = read(["REDIS_PASSWORD_FILE": "/nowhere/secret"]) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(missing.description.contains("must be the path of a secret's file, but /nowhere/secret can't be read"))
+        try "http://secret".write(to: file, atomically: true, encoding: .utf8)
+        guard case .failure(let bad) = read(["REDIS_URL_FILE": file.path]) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(!bad.description.contains("secret@") && !bad.description.contains("http://"))
     }
 
     @Test("A variable that is empty counts as not set")

@@ -1,5 +1,6 @@
 import Foundation
 import Gateway
+import NIOCore
 import Testing
 
 @Suite("What describes the gateway")
@@ -15,11 +16,70 @@ struct DescriptionTests {
         #expect(rows.first?.hasSuffix("| **no** |") == !code.clientMayReturn)
     }
 
+    @Test("asyncapi.yaml has every frame that clients of the full dialect send, and the gateway reads each of them")
+    func clientFrames() throws {
+        let described = try frames("client")
+        // What the decoder knows, it names in what it says about a frame.
+        let source = try text("Sources/Gateway/ClientMessage.swift")
+        let known = Set(source.matches(of: /type: "([a-z_]+)"/).map { String($0.output.1) })
+        #expect(described == known)
+        #expect(described.count >= 6)
+        for type in described.union(["nonsense"]) {
+            let frame = ByteBuffer(string: #"{"type":"\#(type)"}"#)
+            let error = #expect(throws: ClientMessageError.self) { try ClientMessage.decode(frame, dialect: .full) }
+            #expect((error?.code == .unknownType) == (type == "nonsense"), "\(type)")
+        }
+    }
+
+    @Test("asyncapi.yaml has every frame that the gateway sends, and no other")
+    func serverFrames() throws {
+        let folder = root.appending(path: "Sources/Gateway")
+        let sent = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+            .filter { $0.hasPrefix("ServerMessage") }
+            .flatMap { name in
+                try text("Sources/Gateway/\(name)").matches(of: /\(#"{"type":"([a-z_]+)"/).map { String($0.output.1) }
+            }
+        // The principal of `welcome` has a type as well.
+        #expect(try frames("server") == Set(sent).subtracting(["customer", "agent"]))
+    }
+
+    @Test("asyncapi.yaml has every code of a frame that is refused, and people are told each in their language")
+    func errorCodes() throws {
+        let yaml = try text("Sources/CustomerAPI/asyncapi.yaml")
+        let codes = try #require(yaml.firstMatch(of: /errorCode:\n.*\n +enum:\n((?: +- [a-z_]+\n)+)/)).output.1
+        let described = Set(codes.matches(of: /- ([a-z_]+)/).map { String($0.output.1) })
+        let source = try text("Sources/Gateway/ClientMessage.swift")
+        for match in source.matches(of: /case [a-zA-Z]+ = "([a-z_]+)"/) {
+            #expect(described.contains(String(match.output.1)))
+        }
+        let chinese = try text("Sources/Gateway/ServerMessage+Errors.swift")
+        for code in described {
+            #expect(chinese.contains("case \"\(code)\""), "\(code)")
+            #expect(yaml.contains("`\(code)`"), "\(code)")
+        }
+    }
+
+    /// The `type` of each frame of the full dialect that asyncapi.yaml describes.
+    ///
+    /// - Parameter side: who sends it; the names of clients' frames begin with `client` there.
+    private func frames(_ side: String) throws -> Set<String> {
+        let yaml = try text("Sources/CustomerAPI/asyncapi.yaml")
+        let components = try #require(yaml.firstRange(of: "\ncomponents:\n"))
+        let messages = yaml[components.upperBound...]
+        let pattern = /\n    ([a-z][A-Za-z]*):\n      title: ([a-z_]+)\n/
+        return Set(
+            messages.matches(of: pattern).filter {
+                !$0.output.1.hasPrefix("guide") && $0.output.1.hasPrefix("client") == (side == "client")
+            }.map { String($0.output.2) }
+        )
+    }
+
     @Test("README.md has every setting as --help tells it", arguments: Gateway.Configuration.settings.map(\.name))
     func settings(name: String) throws {
         let setting = try #require(Gateway.Configuration.settings.first { $0.name == name })
         // A default that is no value but words stands without quotes.
-        let value = setting.defaultValue.contains(" ") ? setting.defaultValue : "`\(setting.defaultValue)`"
+        let words = setting.defaultValue.isEmpty ? "–" : setting.defaultValue
+        let value = words == "–" || words.contains(" ") ? words : "`\(words)`"
         #expect(
             try text("README.md").contains(
                 "| `\(name)` | \(setting.type)\(setting.isSecret ? "; secret" : "") | \(value) | \(setting.meaning) |\n"
@@ -41,8 +101,9 @@ struct DescriptionTests {
         }
     }
 
+    private let root = URL(filePath: #filePath).appending(path: "../../..").standardized
+
     private func text(_ path: String) throws -> String {
-        let root = URL(filePath: #filePath).appending(path: "../../..").standardized
-        return try String(contentsOf: root.appending(path: path), encoding: .utf8)
+        try String(contentsOf: root.appending(path: path), encoding: .utf8)
     }
 }

@@ -19,7 +19,7 @@ struct PartOfAClusterTests {
             let victim = system.primaries[2]
             let living = try Partition.all.first { try system.owner(of: Keyspace.prefix($0)) === system.primaries[1] }
             let partition = try #require(living)
-            try await RunningGateway.run(on: system.url, { $0.commandTimeoutMilliseconds = 500 }) { running in
+            try await RunningGateway.run(on: system.programsURL, { $0.commandTimeoutMilliseconds = 500 }) { running in
                 let agents = AgentStore(redis: running.redis)
                 let ann = try await agents.create(login: "ann", name: "Ann", role: .agent, passwordHash: "-")
                 let agentToken = try await running.tokens.issueAgentToken(for: ann.id).token

@@ -19,7 +19,7 @@ struct RunningGateway: Sendable {
         _ configure: @Sendable (inout Configuration) -> Void = { _ in },
         _ body: @Sendable (RunningGateway) async throws -> Void
     ) async throws {
-        try await withRedis { try await run(on: $0.url, configure, body) }
+        try await withRedis { try await run(on: $0.programsURL, configure, body) }
     }
 
     /// - Parameter redisURL: of a Redis that is there already.

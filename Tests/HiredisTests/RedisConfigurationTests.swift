@@ -62,6 +62,24 @@ struct RedisConfigurationTests {
         ),
     ]
 
+    @Test("A password can come beside the URL, which may still name the user; two passwords are refused")
+    func passwordBeside() throws {
+        for (url, user) in [
+            ("redis://h", nil), ("redis://app@h", "app"), ("unix://a%40b@/run/redis.sock", "a@b"),
+            ("redis-cluster://app@h1,h2", "app"), ("redis-sentinel://app@h/main", "app"),
+        ] {
+            // As it is: nothing in it is a URL's delimiter.
+            let configuration = try RedisConfiguration(url: url, password: "p@ss/w%2Frd")
+            #expect(configuration.username == user)
+            #expect(configuration.password == "p@ss/w%2Frd")
+        }
+        for url in ["redis://app:other@h", "redis://:other@h"] {
+            let error = #expect(throws: RedisError.self) { try RedisConfiguration(url: url, password: "secret") }
+            #expect(error?.message.contains("other") != true || error?.message.contains("another") == true)
+            #expect(error?.message.contains("secret") == false)
+        }
+    }
+
     @Test("Are read in full", arguments: good)
     func reads(good: Good) throws {
         let configuration = try RedisConfiguration(url: good.url)

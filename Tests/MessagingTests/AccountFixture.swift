@@ -14,7 +14,7 @@ struct AccountFixture: Sendable {
     static func run(_ body: @Sendable (AccountFixture) async throws -> Void) async throws {
         try await withRedis { server in
             let redis = try RedisClient(
-                configuration: RedisConfiguration(url: server.url),
+                configuration: RedisConfiguration(url: server.programsURL),
                 eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             )

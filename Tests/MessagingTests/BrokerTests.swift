@@ -17,7 +17,7 @@ private struct BrokerFixture {
         self.fixture = fixture
         let (events, continuation) = AsyncStream.makeStream(of: Broker.Event.self)
         self.events = events
-        let configuration = try RedisConfiguration(url: redisURL ?? fixture.server.url)
+        let configuration = try RedisConfiguration(url: redisURL ?? fixture.server.programsURL)
         let redis = fixture.redis
         let loop = fixture.loop
         broker = try await loop.submit {

@@ -15,7 +15,7 @@ struct ClusterTests {
         try await withClusterSystem { system in
             let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
             let loop = group.next()
-            let configuration = try RedisConfiguration(url: system.url)
+            let configuration = try RedisConfiguration(url: system.programsURL)
             let redis = RedisClient(configuration: configuration, eventLoopGroup: group, logger: Logger(label: "test"))
             let limits = MessageLog.Limits(log: 1000, conversationsPerCustomer: 10)
             let topics = Partition.all.map { Keyspace.topic(of: "box.0", in: $0) }
@@ -82,7 +82,7 @@ struct ClusterTests {
     func agentsDesk() async throws {
         try await withClusterSystem { system in
             let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            let configuration = try RedisConfiguration(url: system.url)
+            let configuration = try RedisConfiguration(url: system.programsURL)
             let redis = RedisClient(configuration: configuration, eventLoopGroup: group, logger: Logger(label: "test"))
             try await withThrowingTaskGroup(of: Void.self) { tasks in
                 tasks.addTask { try await redis.run() }

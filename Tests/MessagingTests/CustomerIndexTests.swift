@@ -270,7 +270,7 @@ struct CustomerIndexTests {
     func cluster() async throws {
         try await withClusterSystem { system in
             let redis = try RedisClient(
-                configuration: RedisConfiguration(url: system.url),
+                configuration: RedisConfiguration(url: system.programsURL),
                 eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
                 logger: .init(label: "test")
             )

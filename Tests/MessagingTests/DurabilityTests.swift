@@ -154,7 +154,7 @@ struct DurabilityTests {
         _ body: (LogFixture) async throws -> Void
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        var configuration = try RedisConfiguration(url: server.url)
+        var configuration = try RedisConfiguration(url: server.programsURL)
         configuration.replicas = replicas
         let redis = RedisClient(configuration: configuration, eventLoopGroup: group, logger: Logger(label: "test"))
         try await withThrowingTaskGroup(of: Void.self) { tasks in

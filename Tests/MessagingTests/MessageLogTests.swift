@@ -30,7 +30,7 @@ final class LogFixture: Sendable {
     ) async throws {
         try await withRedis(appendOnly: appendOnly) { server in
             let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-            var configuration = try RedisConfiguration(url: server.url)
+            var configuration = try RedisConfiguration(url: server.programsURL)
             configuration.replicas = replicas
             let redis = RedisClient(
                 configuration: configuration,
@@ -140,7 +140,7 @@ final class LogFixture: Sendable {
         while body: () async throws -> Void
     ) async throws -> [Publication] {
         let (stream, continuation) = AsyncStream.makeStream(of: Publication?.self)
-        let configuration = try RedisConfiguration(url: server.url)
+        let configuration = try RedisConfiguration(url: server.programsURL)
         let redis = self.redis
         let loop = self.loop
         let broker = try await loop.submit {

@@ -15,6 +15,9 @@ package final class RedisClusterSystem: Sendable {
     /// `redis-cluster://127.0.0.1:PORT,…`
     package var url: String { "redis-cluster://\(primaries.map { "127.0.0.1:\($0.port)" }.joined(separator: ","))" }
 
+    /// The same for the user that the programs have.
+    package var programsURL: String { url.replacing("://", with: "://\(LeastRights.login)@", maxReplacements: 1) }
+
     private init(primaries: [RedisServer], replicas: [RedisServer]) {
         self.primaries = primaries
         self.replicas = replicas

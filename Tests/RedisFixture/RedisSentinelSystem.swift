@@ -18,6 +18,9 @@ package final class RedisSentinelSystem: Sendable {
         "redis-sentinel://\(sentinels.map { "127.0.0.1:\($0.port)" }.joined(separator: ","))/mymaster"
     }
 
+    /// The same for the user that the programs have; the sentinels know no users.
+    package var programsURL: String { url.replacing("://", with: "://\(LeastRights.login)@", maxReplacements: 1) }
+
     /// Starts them and waits until each sentinel knows all others and all replicas.
     package static func start(
         replicas: Int = 1,

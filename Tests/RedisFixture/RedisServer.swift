@@ -5,8 +5,10 @@ import Synchronization
 ///
 /// It dies with the test process. Use ``withRedis(appendOnly:extra:_:)``, which also stops it and removes the folder.
 package final class RedisServer: Sendable {
-    /// `redis://127.0.0.1:PORT/0`
+    /// `redis://127.0.0.1:PORT/0`, for a user that may do everything.
     package let url: String
+    /// The same for the programs: the user that `deploy/redis.acl` describes, as in a deployment.
+    package var programsURL: String { url.replacing("://", with: "://\(LeastRights.login)@", maxReplacements: 1) }
     /// `unix:///tmp/…/redis.sock`
     package let unixURL: String
     package let port: Int
@@ -83,7 +85,7 @@ package final class RedisServer: Sendable {
                 "--port", "\(port)", "--bind", "127.0.0.1", "--unixsocket", socketPath, "--dir", folder.path,
                 "--save", "", "--appendonly", appendOnly ? "yes" : "no", "--appendfsync", "always",
                 "--logfile", folder.appendingPathComponent("redis.log").path, "--daemonize", "no",
-            ] + extra
+            ] + (try LeastRights.options()) + extra
     }
 
     /// Ends it as a crash would (SIGKILL) and waits until it is gone. The folder stays.
