@@ -115,7 +115,7 @@ let package = Package(
         .testTarget(
             name: "CustomerAPITests",
             dependencies: [
-                "CustomerAPI", "Messaging", "Hiredis", "RedisFixture", nioPosix, logging, lifecycle, configuration,
+                "CustomerAPI", "Messaging", "Hiredis", "RedisFixture", nioPosix, logging, lifecycle, configuration, crypto,
             ],
             swiftSettings: strict
         ),

@@ -57,7 +57,7 @@ private func buildRouter(
     WebRoutes().add(to: router)
 
     let open = router.group("api/v1")
-    CustomerTokenRoutes(tokens: tokens, bodies: bodies).add(to: open)
+    CustomerTokenRoutes(tokens: tokens, bodies: bodies, proof: configuration.identityProof).add(to: open)
     AgentLoginRoute(agents: agents, tokens: tokens, passwords: passwords, bodies: bodies).add(to: open)
     let conversations = ConversationStore(redis: redis)
     let messages = MessageRoutes(conversations: conversations, bodies: bodies, limits: configuration.limits)
@@ -119,13 +119,8 @@ private struct Startup {
             if Task.isShuttingDownGracefully { throw CancellationError() }
             throw StartError(error)
         }
-        logger.warning(
-            """
-            Identity proof is not on in this version: anybody who names a channel identity (channel and channelId) gets a \
-            token for that customer. Identities that others can guess, such as phone numbers and e-mail addresses, are not \
-            protected
-            """
-        )
+        let proof = configuration.identityProof
+        logger.log(level: proof.isOpen ? .warning : .notice, "\(proof.summary)")
     }
 
     private func createFirstAdmin() async throws {

@@ -13,6 +13,8 @@ package import Messaging
 /// - `ATTACHMENTS_DIR` (a folder's path, no default: attachments are kept in Redis).
 /// - `MAX_ATTACHMENT_BYTES` (bytes, 1024 to 33554432, default 10485760).
 /// - `ATTACHMENT_QUOTA_BYTES` (bytes, 0 to 1099511627776, default 104857600).
+/// - `IDENTITY_SECRET_WEB` and so on for each channel (32 characters at least, two with a comma between; secret; no
+///   default), `IDENTITY_PROOF` (`off` or `required`, default `off`): see ``IdentityProof``.
 /// - `COMMAND_TIMEOUT_MS` (milliseconds, 10 to 60000, default 2000).
 /// - `DURABILITY` (`single` or `replicated`, default `single`).
 /// - `CONVERSATION_LOG_LIMIT`, `MAX_CONVERSATIONS_PER_CUSTOMER` (as the gateways', default 100000 and 200).
@@ -34,6 +36,8 @@ package struct Configuration: Sendable {
     package var maxAttachmentBytes = 10_485_760
     /// How much a customer's attachments may take; past it, 409.
     package var attachmentQuotaBytes = 104_857_600
+    /// Who has to prove their channel identity.
+    package var identityProof = IdentityProof()
     package var logLevel = Logger.Level.info
     /// Created at start if there is no agent at all.
     package var firstAdmin: FirstAdmin?
@@ -80,6 +84,7 @@ package struct Configuration: Sendable {
         attachmentsFolder = folder.isEmpty ? nil : folder
         maxAttachmentBytes = try values.integer(.maxAttachmentBytes, in: 1024...33_554_432)
         attachmentQuotaBytes = try values.integer(.attachmentQuotaBytes, in: 0...1_099_511_627_776)
+        identityProof = try Self.identityProof(values)
         guard let level = Logger.Level(rawValue: values.text(.logLevel).lowercased()) else {
             throw ConfigurationError("LOG_LEVEL is \"\(values.text(.logLevel))\"; it must be \(Setting.logLevel.type).")
         }
@@ -98,6 +103,24 @@ package struct Configuration: Sendable {
                 throw ConfigurationError(error.message)
             }
         }
+    }
+
+    private static func identityProof(_ values: SettingValues) throws(ConfigurationError) -> IdentityProof {
+        let word = values.text(.identityProof)
+        guard ["off", "required"].contains(word) else {
+            throw ConfigurationError("IDENTITY_PROOF is \"\(word)\"; it must be \(Setting.identityProof.type).")
+        }
+        var secrets: [CustomerChannel: [String]] = [:]
+        for channel in CustomerChannel.allCases {
+            let setting = Setting.identitySecret(of: channel.rawValue)
+            let texts = values.text(setting).split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            if texts.isEmpty || texts == [""] { continue }
+            guard texts.count <= IdentityProof.maxSecrets,
+                texts.allSatisfy({ $0.unicodeScalars.count >= IdentityProof.minSecretCharacters })
+            else { throw ConfigurationError("\(setting.name) must be \(setting.type).") }
+            secrets[channel] = texts
+        }
+        return IdentityProof(secrets: secrets, isRequired: word == "required")
     }
 
     /// From this process's environment.

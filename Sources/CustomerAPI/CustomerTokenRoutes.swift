@@ -7,11 +7,13 @@ import Messaging
 struct CustomerTokenRoutes: Sendable {
     let tokens: TokenStore
     let bodies: BodyReader
+    let proof: IdentityProof
 
     func add(to group: RouterGroup<APIContext>) {
         group.post("public/customer-token") { request, _ in
             let body = try await bodies.read(CustomerTokenRequest.self, from: request)
-            let issued = try await tokens.issueToken(named: body.name, for: body.identity)
+            let isProved = try proof.check(body.claim, of: body.identity)
+            let issued = try await tokens.issueToken(named: body.name, for: body.identity, isProved: isProved)
             return try APIResponse.success(CustomerTokenJSON(issued))
         }
     }
@@ -21,12 +23,17 @@ struct CustomerTokenRoutes: Sendable {
 private struct CustomerTokenRequest: JSONBody {
     let name: String
     let identity: ChannelIdentity
+    let claim: IdentityProof.Claim
 
     init(fields: JSONFields) throws {
         name = try TextRules.name(try fields.text("name"), field: "name")
         let channel = try TextRules.channel(try fields.text("channel"), field: "channel")
         let channelID = try TextRules.channelID(try fields.text("channelId"), field: "channelId")
         identity = ChannelIdentity(channel: channel, channelID: channelID)
+        claim = IdentityProof.Claim(
+            signature: try fields.optionalText("signature").value,
+            expires: try fields.optionalInteger("expires").value
+        )
     }
 }
 

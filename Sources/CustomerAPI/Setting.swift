@@ -82,6 +82,24 @@ package struct Setting: Sendable {
         defaultValue: "200",
         meaning: "Conversations a customer may open; past it, 409. The same as the gateways'."
     )
+    static let identityProof = Setting(
+        name: "IDENTITY_PROOF",
+        type: "a word, off or required",
+        defaultValue: "off",
+        meaning:
+            "With required, channels without a secret get 403; but WEB and APP, whose ids must then have a random UUID."
+    )
+    static let identitySecrets = identitySecret(of: "<CHANNEL>")
+    static func identitySecret(of channel: String) -> Setting {
+        Setting(
+            name: "IDENTITY_SECRET_\(channel)",
+            type: "32 characters or more without commas, or two such with a comma between",
+            defaultValue: "",
+            meaning:
+                "For WEB, WECHAT and so on: customers of this channel have to prove their identity with it, else 403.",
+            isSecret: true
+        )
+    }
     static let logLevel = Setting(
         name: "LOG_LEVEL",
         type: "one of trace, debug, info, notice, warning, error, critical",
@@ -104,8 +122,9 @@ package struct Setting: Sendable {
 
     package static let all = [
         host, port, redisURL, durability, tokenLifetime, maxBodyBytes, attachmentsFolder, maxAttachmentBytes,
-        attachmentQuotaBytes, commandTimeout, conversationLogLimit, maxConversations, logLevel, adminLogin,
-        adminPassword,
+        attachmentQuotaBytes, commandTimeout, conversationLogLimit, maxConversations, identityProof, identitySecrets,
+        logLevel,
+        adminLogin, adminPassword,
     ]
 
     /// For `--help`: a paragraph for each.

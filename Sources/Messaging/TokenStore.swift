@@ -53,29 +53,37 @@ package struct TokenStore: Sendable {
     /// - Parameters:
     ///   - name: 1 to 100 characters; used only when the customer is new.
     ///   - identity: `channelID` is 1 to 128 bytes of UTF-8, compared byte for byte within its channel.
-    /// - Throws: ``MessagingError`` `.storeUnavailable`: Redis gave no answer, or somebody is just claiming this identity.
+    ///   - isProved: whether whoever asks has proved that the identity is theirs. From the first time on, nobody gets a
+    ///     token for it without.
+    /// - Throws: ``MessagingError`` `.forbidden`: the identity was proved before, and is not now;
+    ///   `.storeUnavailable`: Redis gave no answer, or somebody is just claiming this identity.
     ///   A token may then exist that nobody holds; it expires by itself, so simply repeat.
     /// - Complexity: One round trip, two for a linked identity; constant time in Redis.
     ///
     /// Source: access guide, "Obtaining a Customer Token", Q2 and Q3.
     package func issueToken(
         named name: String,
-        for identity: ChannelIdentity
+        for identity: ChannelIdentity,
+        isProved: Bool = false
     ) async throws(MessagingError) -> IssuedToken {
         let home = Partition(of: identity)
         for _ in 0..<3 {
             let token = Token.forCustomer(in: home)
-            switch try await issue(token, .identity(newID: UniqueID(in: home)), identity, name: name) {
+            switch try await issue(token, .identity(newID: UniqueID(in: home)), identity, name: name, isProved) {
             case .issued(let issued):
                 return issued
             case .reserved(let value):
                 _ = try await claims.settle(identity, seen: value)
             case .elsewhere(let customer):
                 let token = Token.forCustomer(customer)
-                if case .issued(let issued) = try await issue(token, .customer(customer), identity, name: "") {
-                    return issued
+                switch try await issue(token, .customer(customer), identity, name: "", isProved) {
+                case .issued(let issued): return issued
+                case .unproved: throw .unproved(identity)
+                case .elsewhere, .reserved, .unlisted, .unknown: break
                 }
                 _ = try await claims.settle(identity, seen: customer.description)
+            case .unproved:
+                throw .unproved(identity)
             case .unlisted, .unknown:
                 throw .unexpectedReply(to: Scripts.issueCustomerToken.name)
             }
@@ -102,6 +110,7 @@ package struct TokenStore: Sendable {
         case issued(IssuedToken)
         case elsewhere(UniqueID)
         case reserved(value: String)
+        case unproved
         case unlisted
         case unknown
     }
@@ -110,7 +119,8 @@ package struct TokenStore: Sendable {
         _ token: Token,
         _ subject: Subject,
         _ identity: ChannelIdentity?,
-        name: String
+        name: String,
+        _ isProved: Bool = false
     ) async throws(MessagingError) -> Outcome {
         var command = RedisCommand(
             evaluating: Scripts.issueCustomerToken,
@@ -132,6 +142,7 @@ package struct TokenStore: Sendable {
         command.append(token.hash)
         command.append(lifetime.milliseconds)
         command.append(Self.maxLiveTokens)
+        command.append(isProved ? "1" : "0")
 
         let reply = try await redis.answer(to: command).array ?? []
         let words = reply.map { $0.string ?? "" }
@@ -153,6 +164,7 @@ package struct TokenStore: Sendable {
             guard let id = UniqueID(words[1]) else { break }
             return .elsewhere(id)
         case "reserved" where words.count == 2: return .reserved(value: words[1])
+        case "unproved": return .unproved
         case "unlisted": return .unlisted
         case "unknown": return .unknown
         default: break
@@ -194,6 +206,14 @@ package struct IssuedToken: Sendable {
 }
 
 extension MessagingError {
+    fileprivate static func unproved(_ identity: ChannelIdentity) -> MessagingError {
+        MessagingError(
+            .forbidden,
+            "This \(identity.channel.rawValue) identity was proved before; without a proof nobody gets a token for it.",
+            field: "channelId"
+        )
+    }
+
     fileprivate static var noToken: MessagingError {
         MessagingError(.unauthenticated, "The token is not valid, or it expired or was revoked.")
     }

@@ -12,10 +12,12 @@
 -- ARGV[8]   SHA-256 of the token, hex
 -- ARGV[9]   lifetime of the token, ms
 -- ARGV[10]  how many live tokens a customer may have; the oldest beyond that end
+-- ARGV[11]  '1' if whoever asks has proved that the identity is theirs
 --
 -- Reply     {'issued', customer id, name, channel, expiry in ms}
 --           {'elsewhere', customer id}  the identity is claimed for a customer of another partition
 --           {'reserved', value}         the identity is reserved by a creation under way
+--           {'unproved'}                the identity was proved once, and is not now
 --           {'unlisted'}                the customer exists, but does not list this identity (any more)
 --           {'unknown'}                 there is no such customer
 local prefix = KEYS[1]
@@ -23,6 +25,7 @@ local byIdentity = ARGV[1] == 'identity'
 local id, channel, channelID, field = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local name, nameFolded, hash = ARGV[6], ARGV[7], ARGV[8]
 local lifetime, maxTokens = tonumber(ARGV[9]), tonumber(ARGV[10])
+local isProved = ARGV[11] == '1'
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -45,7 +48,8 @@ if byIdentity then
     end
 end
 
-local customer = redis.call('HMGET', prefix .. 'customer:' .. id, 'name', 'primaryChannel', field)
+local proved = 'proved:' .. channel
+local customer = redis.call('HMGET', prefix .. 'customer:' .. id, 'name', 'primaryChannel', field, proved)
 if not customer[1] then
     return {'unknown'}
 end
@@ -54,6 +58,11 @@ if channelID ~= '' and not byIdentity then
     if customer[3] ~= channelID or (isContact and customer[2] ~= channel) then
         return {'unlisted'}
     end
+end
+if channelID ~= '' and customer[4] ~= channelID and isProved then
+    redis.call('HSET', prefix .. 'customer:' .. id, proved, channelID)
+elseif channelID ~= '' and customer[4] == channelID and not isProved then
+    return {'unproved'}
 end
 if channel == '' then
     channel = customer[2]
