@@ -24,7 +24,14 @@ package func buildApplication(
     let customers = CustomerStore(redis: redis)
 
     var application = Application(
-        router: buildRouter(configuration: configuration, redis: redis, agents: agents, customers: customers),
+        router: buildRouter(
+            configuration: configuration,
+            redis: redis,
+            agents: agents,
+            customers: customers,
+            audit: audit,
+            folder: folder
+        ),
         server: HTTPServerBuilder { HTTPConnection(responder: $0) },
         configuration: ApplicationConfiguration(
             address: .hostname(configuration.host, port: configuration.port),
@@ -45,20 +52,41 @@ private func buildRouter(
     configuration: Configuration,
     redis: RedisClient,
     agents: AgentStore,
-    customers: CustomerStore
+    customers: CustomerStore,
+    audit: AuditLog,
+    folder: AttachmentFolder?
 ) -> Router<APIContext> {
-    let tokens = TokenStore(redis: redis, lifetime: configuration.tokenLifetime)
+    let tokens = TokenStore(
+        redis: redis,
+        lifetime: configuration.tokenLifetime,
+        perMinute: configuration.customerTokensPerMinute
+    )
     let bodies = BodyReader(maxBytes: configuration.maxBodyBytes)
     let passwords = PasswordHasher()
 
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: APIBoundary())
+    router.add(
+        middleware: APIBoundary(proxies: configuration.trustedProxies, origins: configuration.allowedOrigins)
+    )
     ServiceRoutes(redis: redis).add(to: router)
     WebRoutes().add(to: router)
 
     let open = router.group("api/v1")
-    CustomerTokenRoutes(tokens: tokens, bodies: bodies, proof: configuration.identityProof).add(to: open)
-    AgentLoginRoute(agents: agents, tokens: tokens, passwords: passwords, bodies: bodies).add(to: open)
+    CustomerTokenRoutes(
+        tokens: tokens,
+        bodies: bodies,
+        proof: configuration.identityProof,
+        gate: AddressGate(perMinute: configuration.tokenRequestsPerMinute, "token requests"),
+        audit: audit
+    ).add(to: open)
+    AgentLoginRoute(
+        agents: agents,
+        tokens: tokens,
+        passwords: passwords,
+        bodies: bodies,
+        audit: audit,
+        failuresPerAddress: configuration.failedLoginsPerAddress
+    ).add(to: open)
     let conversations = ConversationStore(redis: redis)
     let messages = MessageRoutes(conversations: conversations, bodies: bodies, limits: configuration.limits)
     messages.add(toAll: open, tokens: tokens)
@@ -126,7 +154,13 @@ private struct Startup {
     private func createFirstAdmin() async throws {
         if let admin = configuration.firstAdmin {
             let hash = try await PasswordHasher().hash(admin.password)
-            if try await agents.createFirstAdmin(login: admin.login, name: admin.login, passwordHash: hash) != nil {
+            let created = try await agents.createFirstAdmin(
+                login: admin.login,
+                name: admin.login,
+                passwordHash: hash,
+                by: AuditAuthor(.commandLine, name: "customer-api")
+            )
+            if created != nil {
                 logger.notice("Created the first admin", metadata: ["agent.login": "\(admin.login)"])
             }
         }
@@ -137,6 +171,9 @@ private struct Startup {
                 start with ADMIN_LOGIN and ADMIN_PASSWORD set
                 """
             )
+        if configuration.allowedOrigins.areAny {
+            logger.notice("ALLOWED_ORIGINS is not set: pages of any origin may use the API")
+        }
         }
     }
 }

@@ -8,14 +8,34 @@ struct CustomerTokenRoutes: Sendable {
     let tokens: TokenStore
     let bodies: BodyReader
     let proof: IdentityProof
+    let gate: AddressGate
+    let audit: AuditLog
 
     func add(to group: RouterGroup<APIContext>) {
-        group.post("public/customer-token") { request, _ in
+        group.post("public/customer-token") { request, context in
+            try gate.pass(context.clientAddress)
             let body = try await bodies.read(CustomerTokenRequest.self, from: request)
-            let isProved = try proof.check(body.claim, of: body.identity)
-            let issued = try await tokens.issueToken(named: body.name, for: body.identity, isProved: isProved)
+            let issued: IssuedToken
+            do {
+                let isProved = try proof.check(body.claim, of: body.identity)
+                issued = try await tokens.issueToken(named: body.name, for: body.identity, isProved: isProved)
+            } catch {
+                await note(APIError(error), of: body.identity.channel, from: context.clientAddress)
+                throw error
+            }
             return try APIResponse.success(CustomerTokenJSON(issued))
         }
+    }
+}
+
+extension CustomerTokenRoutes {
+    /// Keeps in the audit log that somebody could not prove an identity. Not which one: what they named is no fact.
+    private func note(_ error: APIError, of channel: CustomerChannel, from address: NetworkAddress) async {
+        guard error.status == .forbidden else { return }
+        let author = AuditAuthor(.anybody, address: address.description)
+        let details = ["channel": channel.rawValue, "code": error.code]
+        // The refusal is what counts.
+        try? await audit.append(AuditRecord(.proofRefused, by: author, details))
     }
 }
 

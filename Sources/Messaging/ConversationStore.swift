@@ -108,9 +108,10 @@ package struct ConversationStore: Sendable {
         _ id: UniqueID,
         by agent: UniqueID,
         role: AgentRole,
-        name: String
+        name: String,
+        author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Conversation {
-        try await change(id, "claim", agent, role, name)
+        try await change(id, "claim", agent, role, name, author)
     }
 
     /// Puts an assigned conversation back among those that wait: its assignee, or an admin.
@@ -120,9 +121,10 @@ package struct ConversationStore: Sendable {
         _ id: UniqueID,
         by agent: UniqueID,
         role: AgentRole,
-        name: String
+        name: String,
+        author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Conversation {
-        try await change(id, "release", agent, role, name)
+        try await change(id, "release", agent, role, name, author)
     }
 
     /// Ends a conversation until the customer writes again: its assignee, an admin, or anybody while it waits.
@@ -132,9 +134,10 @@ package struct ConversationStore: Sendable {
         _ id: UniqueID,
         by agent: UniqueID,
         role: AgentRole,
-        name: String
+        name: String,
+        author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Conversation {
-        try await change(id, "resolve", agent, role, name)
+        try await change(id, "resolve", agent, role, name, author)
     }
 
     /// Gives a conversation to another agent: its assignee, or an admin, who may also give away one that nobody answers.
@@ -145,14 +148,17 @@ package struct ConversationStore: Sendable {
         _ id: UniqueID,
         to target: UniqueID,
         by agent: UniqueID,
-        role: AgentRole
+        role: AgentRole,
+        author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Conversation {
         let receiver = try await AgentStore(redis: redis).agent(target)
         guard receiver.active else { throw .noAgent(target) }
-        return try await change(id, "transfer", agent, role, receiver.name, target: target)
+        return try await change(id, "transfer", agent, role, receiver.name, author, target: target)
     }
 
-    /// - Parameter name: the assignee's from now on.
+    /// - Parameters:
+    ///   - name: the assignee's from now on.
+    ///   - author: the agent, for the audit log.
     private func change(
         _ id: UniqueID,
         _ action: String,
@@ -169,6 +175,7 @@ package struct ConversationStore: Sendable {
         command.append(JSONText.literal(name))
         command.append(Timestamp.now.milliseconds)
         command.append((target ?? agent).description)
+        _ author: AuditAuthor?,
         let reply = try await send(command)
         if reply.array?.first?.string == "refused", let word = reply.array?.last?.string {
             throw MessagingError(refusal: word)
@@ -179,6 +186,13 @@ package struct ConversationStore: Sendable {
     private func send(_ command: RedisCommand) async throws(MessagingError) -> RedisReply {
         do { return try await redis.send(command) } catch { throw MessagingError(error) }
     }
+        command.append(
+            author.flatMap { author in
+                AuditRecord.Act(rawValue: "conversation.\(action)").map {
+                    AuditRecord($0, by: author, on: .conversation(id), target.map { ["to": $0.description] } ?? [:])
+                }
+            }
+        )
 }
 
 /// Some messages of a conversation, ascending by seq.

@@ -53,7 +53,9 @@
 package enum Keyspace {
     /// The number of partitions this deployment began with. A program that is built for another refuses to start.
     package static let layout = "layout"
+/// | `{p}:audit-refusals` | stream | failed logins and refused proofs, as in `{p}:audit` | `AUDIT_RETENTION` days, 20,000 at most |
 
+/// | `{p}:login-failures-from:ADDRESS` | string | failed logins of a client's address | 15 min after the first |
     /// What every key of `partition` begins with: the hash tag and a colon.
     package static func prefix(_ partition: Partition) -> String { partition.tag + ":" }
 

@@ -72,6 +72,6 @@ struct ConfigurationTests {
         for setting in Setting.all {
             #expect(Setting.help.contains("  \(setting.name)\n      \(setting.meaning)\n      (\(setting.type); "))
         }
-        #expect(Setting.all.count == 17)
+        #expect(Setting.all.count == 23)
     }
 }
