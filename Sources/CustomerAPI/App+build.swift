@@ -22,6 +22,15 @@ package func buildApplication(
     let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: loops, logger: logger)
     let agents = AgentStore(redis: redis)
     let customers = CustomerStore(redis: redis)
+    let audit = AuditLog(redis: redis, retention: configuration.auditRetention)
+    let folder = configuration.attachmentsFolder.map { AttachmentFolder(path: $0) }
+    let upkeep = Upkeep(
+        redis: redis,
+        audit: audit,
+        erasure: CustomerErasure(redis: redis),
+        folder: folder,
+        logger: logger
+    )
 
     var application = Application(
         router: buildRouter(
@@ -37,7 +46,7 @@ package func buildApplication(
             address: .hostname(configuration.host, port: configuration.port),
             backlog: 1024
         ),
-        services: [redis, CustomerListPreparation(redis: redis, customers: customers, logger: logger)],
+        services: [redis, CustomerListPreparation(redis: redis, customers: customers, logger: logger), upkeep],
         onServerRunning: { await onServerRunning($0.localAddress?.port ?? 0) },
         eventLoopGroupProvider: .shared(loops),
         logger: logger
@@ -94,7 +103,7 @@ private func buildRouter(
     let attachments = AttachmentStore(redis: redis, quota: configuration.attachmentQuotaBytes)
     let upload = AttachmentUpload(
         store: attachments,
-        folder: configuration.attachmentsFolder.map { AttachmentFolder(path: $0) },
+        folder: folder,
         maxBytes: configuration.maxAttachmentBytes
     )
     AttachmentRoutes(store: attachments, tokens: tokens, upload: upload).add(to: open)
@@ -113,6 +122,15 @@ private func buildRouter(
     let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
         .add(middleware: AdminsOnly())
     AgentRoutes(agents: agents, passwords: passwords, bodies: bodies).add(to: forAdmins)
+    AuditRoutes(audit: audit).add(to: forAdmins)
+    CustomerErasureRoutes(erasure: CustomerErasure(redis: redis), folder: folder).add(to: forAdmins)
+    CustomerExportRoute(
+        customers: customers,
+        conversations: conversations,
+        attachments: attachments,
+        tokens: tokens,
+        audit: audit
+    ).add(to: forAdmins)
 
     router.refuseOtherMethods()
     return router
@@ -147,6 +165,9 @@ private struct Startup {
             if Task.isShuttingDownGracefully { throw CancellationError() }
             throw StartError(error)
         }
+        if configuration.allowedOrigins.areAny {
+            logger.notice("ALLOWED_ORIGINS is not set: pages of any origin may use the API")
+        }
         let proof = configuration.identityProof
         logger.log(level: proof.isOpen ? .warning : .notice, "\(proof.summary)")
     }
@@ -171,9 +192,6 @@ private struct Startup {
                 start with ADMIN_LOGIN and ADMIN_PASSWORD set
                 """
             )
-        if configuration.allowedOrigins.areAny {
-            logger.notice("ALLOWED_ORIGINS is not set: pages of any origin may use the API")
-        }
         }
     }
 }

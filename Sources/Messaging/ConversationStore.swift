@@ -68,6 +68,16 @@ package struct ConversationStore: Sendable {
         }
     }
 
+    /// The ids of all conversations of a customer, oldest first.
+    ///
+    /// - Throws: ``MessagingError`` `.storeUnavailable`.
+    package func ids(ofCustomer customer: UniqueID) async throws(MessagingError) -> [UniqueID] {
+        let reply = try await redis.answer(
+            to: RedisCommand("ZRANGE", Keyspace.customerConversations(customer), "0", "-1")
+        )
+        return (reply.array ?? []).compactMap { $0.string.flatMap { UniqueID($0) } }
+    }
+
     /// Messages after or before a seq (neither: the newest), ascending.
     ///
     /// - Parameter limit: 1 to 200.
@@ -165,6 +175,7 @@ package struct ConversationStore: Sendable {
         _ agent: UniqueID,
         _ role: AgentRole,
         _ name: String,
+        _ author: AuditAuthor?,
         target: UniqueID? = nil
     ) async throws(MessagingError) -> Conversation {
         var command = RedisCommand(evaluating: Scripts.changeAssignment, keys: [Keyspace.prefix(id.partition)])
@@ -175,7 +186,13 @@ package struct ConversationStore: Sendable {
         command.append(JSONText.literal(name))
         command.append(Timestamp.now.milliseconds)
         command.append((target ?? agent).description)
-        _ author: AuditAuthor?,
+        command.append(
+            author.flatMap { author in
+                AuditRecord.Act(rawValue: "conversation.\(action)").map {
+                    AuditRecord($0, by: author, on: .conversation(id), target.map { ["to": $0.description] } ?? [:])
+                }
+            }
+        )
         let reply = try await send(command)
         if reply.array?.first?.string == "refused", let word = reply.array?.last?.string {
             throw MessagingError(refusal: word)
@@ -186,13 +203,6 @@ package struct ConversationStore: Sendable {
     private func send(_ command: RedisCommand) async throws(MessagingError) -> RedisReply {
         do { return try await redis.send(command) } catch { throw MessagingError(error) }
     }
-        command.append(
-            author.flatMap { author in
-                AuditRecord.Act(rawValue: "conversation.\(action)").map {
-                    AuditRecord($0, by: author, on: .conversation(id), target.map { ["to": $0.description] } ?? [:])
-                }
-            }
-        )
 }
 
 /// Some messages of a conversation, ascending by seq.

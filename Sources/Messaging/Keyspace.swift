@@ -30,6 +30,10 @@
 /// | `{p}:attachment-bytes:CUSTOMER` | string | how many bytes of its quota a customer's attachments take | none |
 /// | `{p}:attachment-data:ID` | string | an attachment, where `ATTACHMENTS_DIR` is not set | none |
 /// | `{p}:attachment-data-bytes` | string | how many bytes all of these have in this partition | none |
+/// | `{p}:customer-attachments:ID` | set | ids of that customer's attachments | none |
+/// | `{p}:erasing:ID` | hash | what is left of the record of a customer whose erasure is under way | until that is done |
+/// | `{p}:erasures` | zset | ids of those customers, by the beginning (ms) | as its last member |
+/// | `{p}:audit` | stream | who did what to which customer, conversation or agent, field `r` (``AuditRecord``) | `AUDIT_RETENTION` days, 20,000 at most |
 /// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
 /// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
 /// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | as its lease |
@@ -49,13 +53,13 @@
 /// | `{p}:messages` | string | how many messages were ever stored | none |
 /// | `{p}:canned-answers` | hash | id → `MS SHORTCUT`, a line feed, the text; MS is its last change | none |
 /// | `{p}:canned-shortcuts` | hash | folded shortcut → id of the canned answer that has it | none |
+/// | `{p}:audit-refusals` | stream | failed logins and refused proofs, as in `{p}:audit` | `AUDIT_RETENTION` days, 20,000 at most |
 /// | `{p}:login-failures:LOGIN` | string | failed logins since the last success | 15 min after the last |
+/// | `{p}:login-failures-from:ADDRESS` | string | failed logins of a client's address | 15 min after the first |
 package enum Keyspace {
     /// The number of partitions this deployment began with. A program that is built for another refuses to start.
     package static let layout = "layout"
-/// | `{p}:audit-refusals` | stream | failed logins and refused proofs, as in `{p}:audit` | `AUDIT_RETENTION` days, 20,000 at most |
 
-/// | `{p}:login-failures-from:ADDRESS` | string | failed logins of a client's address | 15 min after the first |
     /// What every key of `partition` begins with: the hash tag and a colon.
     package static func prefix(_ partition: Partition) -> String { partition.tag + ":" }
 
@@ -99,6 +103,18 @@ package enum Keyspace {
         "\(prefix(customer.partition))attachment-bytes:\(customer)"
     }
     package static func attachmentData(_ id: UniqueID) -> String { "\(prefix(id.partition))attachment-data:\(id)" }
+
+    package static func customerAttachments(_ customer: UniqueID) -> String {
+        "\(prefix(customer.partition))customer-attachments:\(customer)"
+    }
+    package static func aliases(_ customer: UniqueID) -> String { "\(prefix(customer.partition))aliases:\(customer)" }
+    package static func erasures(in partition: Partition) -> String { "\(prefix(partition))erasures" }
+    package static func audit(in partition: Partition) -> String { "\(prefix(partition))audit" }
+    package static let auditOfRefusals = "\(prefix(.ofAgents))audit-refusals"
+    /// - Parameter digest: ``MessageLog/digest(of:)``.
+    static func sent(_ digest: [UInt8], in partition: Partition) -> [UInt8] {
+        Array("\(prefix(partition))sent:".utf8) + digest
+    }
 
     package static func routes(_ customer: UniqueID) -> String { "\(prefix(customer.partition))routes:\(customer)" }
     package static func connectedAgents(in partition: Partition) -> String { "\(prefix(partition))agents" }

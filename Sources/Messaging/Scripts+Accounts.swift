@@ -73,6 +73,29 @@ extension Scripts {
         source: PackageResources.delete_canned_answer_lua,
         mustBeReplicated: true
     )
+    static let forgetLoginFailures = RedisScript(
+        name: "forget_login_failures",
+        source: PackageResources.forget_login_failures_lua
+    )
+    static let trimAudit = RedisScript(name: "trim_audit", source: PackageResources.trim_audit_lua)
+
+    static let beginErasure = publishing(
+        "begin_erasure",
+        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.customer_rows_lua
+            + PackageResources.begin_erasure_lua,
+        mustBeReplicated: true
+    )
+    static let eraseConversation = publishing(
+        "erase_conversation",
+        PackageResources.publish_lua + PackageResources.erase_conversation_lua
+    )
+    static let eraseAttachment = RedisScript(name: "erase_attachment", source: PackageResources.erase_attachment_lua)
+    static let finishErasure = RedisScript(
+        name: "finish_erasure",
+        source: PackageResources.audit_lua + PackageResources.finish_erasure_lua,
+        mustBeReplicated: true
+    )
+
     static let addAttachment = RedisScript(
         name: "add_attachment",
         source: PackageResources.add_attachment_lua,
