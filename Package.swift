@@ -55,10 +55,11 @@ let package = Package(
                 "add_note", "append_message", "change_assignment", "describe_conversations", "list_conversations",
                 "move_cursors", "publish", "publish_typing", "read_log",
                 "register_agent", "register_customer", "tick",
-                "add_attachment", "agent_tokens", "count_login_attempt", "create_agent", "customer_changes",
-                "customer_rows", "delete_canned_answer", "index_customers", "issue_agent_token",
+                "add_attachment", "agent_tokens", "audit", "begin_erasure", "count_login_attempt", "create_agent", "customer_changes",
+                "customer_rows", "delete_canned_answer", "erase_attachment", "erase_conversation", "finish_erasure",
+                "forget_login_failures", "index_customers", "issue_agent_token",
                 "issue_customer_token", "read_customers", "read_token", "reserve_identity", "revoke_agent_token",
-                "revoke_customer_token", "revoke_tokens", "settle_identity", "update_agent", "write_canned_answer",
+                "revoke_customer_token", "revoke_tokens", "settle_identity", "trim_audit", "update_agent", "write_canned_answer",
                 "write_customer",
             ].map { .embedInCode("Scripts/\($0).lua") },
             swiftSettings: strict
@@ -115,7 +116,7 @@ let package = Package(
         .testTarget(
             name: "CustomerAPITests",
             dependencies: [
-                "CustomerAPI", "Messaging", "Hiredis", "RedisFixture", nioPosix, logging, lifecycle, configuration,
+                "CustomerAPI", "Messaging", "Hiredis", "RedisFixture", nioPosix, logging, lifecycle, configuration, crypto,
             ],
             swiftSettings: strict
         ),

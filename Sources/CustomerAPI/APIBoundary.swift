@@ -4,21 +4,30 @@ import Logging
 import Messaging
 import NIOHTTP1
 
-/// The outermost handler: whatever happens inside, the client gets an answer in our JSON, with the headers that let pages
-/// of other origins read it.
+/// The outermost handler: finds out whose request it is, and whatever happens inside, the client gets an answer in our JSON,
+/// with the headers that let pages of other origins read it.
 ///
 /// The guide's page is served from anywhere, also from a file. Tokens travel in `Authorization`, never in cookies, so that
-/// any origin may ask and none gains by it.
+/// any origin may ask and none gains by it. `ALLOWED_ORIGINS` leaves the headers out for all others: then a browser keeps the
+/// answer from the page, and sends nothing that needs a preflight. Our own pages need no such headers.
 ///
 /// Source: [Fetch, CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol).
 struct APIBoundary: RouterMiddleware {
     typealias Context = APIContext
+
+    let proxies: TrustedProxies
+    let origins: AllowedOrigins
 
     func handle(
         _ request: Request,
         context: APIContext,
         next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
+        var context = context
+        context.clientAddress = proxies.client(
+            peer: context.channel.remoteAddress,
+            forwardedFor: request.headers[values: .xForwardedFor]
+        )
         var response: Response
         if request.method == .options {
             response = preflight
@@ -26,7 +35,7 @@ struct APIBoundary: RouterMiddleware {
             do {
                 response = try await next(request, context)
             } catch let error as HTTPParserError {
-                // The bytes are not HTTP: Hummingbird ends the connection, and MalformedRequestHandler writes the answer.
+                // The bytes are not HTTP: Hummingbird ends the connection, and RequestGuard writes the answer.
                 throw error
             } catch {
                 let refusal = APIError(error)
@@ -40,8 +49,7 @@ struct APIBoundary: RouterMiddleware {
                 response = APIResponse.failure(refusal)
             }
         }
-        response.headers[.accessControlAllowOrigin] = "*"
-        response.headers[.accessControlExposeHeaders] = "ETag, Retry-After, Content-Disposition"
+        allowOrigin(of: request, in: &response.headers)
         context.logger.debug(
             "Answered a request",
             metadata: [
@@ -50,6 +58,25 @@ struct APIBoundary: RouterMiddleware {
             ]
         )
         return response
+    }
+
+    private func allowOrigin(of request: Request, in headers: inout HTTPFields) {
+        if origins.areAny {
+            headers[.accessControlAllowOrigin] = "*"
+        } else {
+            headers[.vary] = headers[.vary].map { "\($0), Origin" } ?? "Origin"
+            let asking = request.headers[values: .origin]
+            guard asking.count == 1, origins.allow(asking) else {
+                for name in [.accessControlAllowMethods, .accessControlAllowHeaders, .accessControlMaxAge]
+                    as [HTTPField.Name]
+                {
+                    headers[name] = nil
+                }
+                return
+            }
+            headers[.accessControlAllowOrigin] = asking[0]
+        }
+        headers[.accessControlExposeHeaders] = "ETag, Retry-After, Content-Disposition"
     }
 
     private var preflight: Response {
@@ -63,6 +90,10 @@ struct APIBoundary: RouterMiddleware {
             ]
         )
     }
+}
+
+extension HTTPField.Name {
+    static let xForwardedFor = HTTPField.Name("X-Forwarded-For")!
 }
 
 extension Router<APIContext> {

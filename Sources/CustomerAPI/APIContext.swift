@@ -10,6 +10,8 @@ struct APIContext: RequestContext {
 
     /// The connection that the request came on.
     let channel: any Channel
+    /// Whose request it is, as `TRUSTED_PROXIES` decides; set by ``APIBoundary``.
+    var clientAddress = NetworkAddress.loopback
 
     init(source: Source) {
         coreContext = CoreRequestContextStorage(source: source)
@@ -22,6 +24,12 @@ struct APIContext: RequestContext {
             throw APIError.unauthenticated("missing_token", "This address needs an agent token.")
         }
         return authenticatedAgent
+    }
+
+    /// The agent who asks, for the audit log.
+    func author() throws -> AuditAuthor {
+        let agent = try agent()
+        return AuditAuthor(.agent, id: agent.id, name: agent.name, address: clientAddress.description)
     }
 
     /// The id in the path; one that can't be an id is one that does not exist.

@@ -52,7 +52,13 @@ struct AgentAddCommand: AsyncParsableCommand {
         try await withStores { agents, _ in
             let hash = try await PasswordHasher().hash(password)
             do {
-                _ = try await agents.create(login: login, name: name, role: role, passwordHash: hash)
+                _ = try await agents.create(
+                    login: login,
+                    name: name,
+                    role: role,
+                    passwordHash: hash,
+                    by: .operator
+                )
             } catch let error as MessagingError where error.code == .conflict {
                 throw StartError(
                     "\(error.message) `customer-api agent password --login \(login)` sets it a new password."
@@ -87,7 +93,7 @@ struct AgentPasswordCommand: AsyncParsableCommand {
                 throw StartError("There is no agent with the login \(login).")
             }
             let hash = try await PasswordHasher().hash(password)
-            _ = try await agents.update(agent.id, AgentChanges(passwordHash: hash))
+            _ = try await agents.update(agent.id, AgentChanges(passwordHash: hash), by: .operator)
             // Whoever forgot it has tried some before.
             try await agents.forgetLoginFailures(login)
         }
@@ -137,9 +143,17 @@ struct AgentTokenCommand: AsyncParsableCommand {
                 throw StartError("There is no agent with the login \(login).")
             }
             guard found.agent.active else { throw StartError("The agent \(login) is not active.") }
-            return try await tokens.issueAgentToken(for: found.agent.id).token
+            return try await tokens.issueAgentToken(for: found.agent.id, by: .operator).token
         }
         print(token.text)
+    }
+}
+
+extension AuditAuthor {
+    /// Whoever runs the command, as far as the system knows.
+    fileprivate static var `operator`: AuditAuthor {
+        let user = getpwuid(getuid())?.pointee.pw_name.map { String(cString: $0) }
+        return AuditAuthor(.commandLine, name: user ?? "\(getuid())")
     }
 }
 

@@ -14,13 +14,14 @@ struct AgentRoutes: Sendable {
                 PageJSON(try await agents.agents(page: page, size: size), AgentJSON.init)
             )
         }
-        group.post("agents") { request, _ in
+        group.post("agents") { request, context in
             let body = try await bodies.read(NewAgent.self, from: request)
             let agent = try await agents.create(
                 login: body.login,
                 name: body.name,
                 role: body.role,
-                passwordHash: try await passwords.hash(body.password)
+                passwordHash: try await passwords.hash(body.password),
+                by: try context.author()
             )
             return try APIResponse.success(AgentJSON(agent), status: .created)
         }
@@ -32,7 +33,7 @@ struct AgentRoutes: Sendable {
             let body = try await bodies.read(AgentChangesBody.self, from: request)
             var changes = AgentChanges(name: body.name, role: body.role, active: body.active)
             if let password = body.password { changes.passwordHash = try await passwords.hash(password) }
-            return try APIResponse.success(AgentJSON(try await agents.update(id, changes)))
+            return try APIResponse.success(AgentJSON(try await agents.update(id, changes, by: context.author())))
         }
     }
 }

@@ -7,12 +7,21 @@ struct AgentLoginRoute: Sendable {
     let tokens: TokenStore
     let passwords: PasswordHasher
     let bodies: BodyReader
+    let audit: AuditLog
+    /// How many failed logins an address may have; 0: any number.
+    let failuresPerAddress: Int
 
     func add(to group: RouterGroup<APIContext>) {
-        group.post("agents/login") { request, _ in
+        group.post("agents/login") { request, context in
             let body = try await bodies.read(LoginRequest.self, from: request)
-            let agent = try await authenticate(body)
-            let (token, expiresAt) = try await tokens.issueAgentToken(for: agent.id)
+            let agent = try await authenticate(body, from: context.clientAddress)
+            let author = AuditAuthor(
+                .agent,
+                id: agent.id,
+                name: agent.name,
+                address: context.clientAddress.description
+            )
+            let (token, expiresAt) = try await tokens.issueAgentToken(for: agent.id, by: author, .agentLogin)
             return try APIResponse.success(
                 AgentTokenJSON(
                     agentId: agent.id.description,
@@ -32,15 +41,28 @@ struct AgentLoginRoute: Sendable {
     /// answer as a wrong password and a deactivated agent.
     ///
     /// - Throws: 401 `invalid_credentials`; 429 after too many failures, or when too many log in at this moment.
-    private func authenticate(_ body: LoginRequest) async throws -> Agent {
+    private func authenticate(_ body: LoginRequest, from address: NetworkAddress) async throws -> Agent {
         let refusal = APIError.unauthenticated("invalid_credentials", "Login or password is wrong.")
         guard let login = Agent.login(body.login) else { throw refusal }
-        try await agents.countLoginAttempt(login)
+        try await agents.countLoginAttempt(login, from: address, most: failuresPerAddress)
         let found = try await agents.credentials(for: login)
         let isRight = try await passwords.verify(body.password, against: found?.passwordHash)
-        guard isRight, let found, found.agent.active else { throw refusal }
-        try await agents.forgetLoginFailures(login)
+        guard isRight, let found, found.agent.active else {
+            await note(login, of: found?.agent, from: address)
+            throw refusal
+        }
+        try await agents.forgetLoginFailures(login, from: address)
         return found.agent
+    }
+
+    /// Keeps a failed login in the audit log. A login that nobody has is left out: it may be a password in the wrong field.
+    private func note(_ login: String, of agent: Agent?, from address: NetworkAddress) async {
+        let author = AuditAuthor(.anybody, address: address.description)
+        let details = agent == nil ? [:] : ["login": login]
+        // The refusal is what counts.
+        try? await audit.append(
+            AuditRecord(.agentLoginRefused, by: author, on: (agent?.id).map { .agent($0) }, details)
+        )
     }
 }
 
@@ -53,7 +75,7 @@ struct AgentSessionRoutes: Sendable {
     func add(to group: RouterGroup<APIContext>) {
         group.post("agents/logout") { _, context in
             let agent = try context.agent()
-            try await tokens.revokeAgentToken(agent.tokenHash, of: agent.id)
+            try await tokens.revokeAgentToken(agent.tokenHash, of: agent.id, by: context.author())
             return APIResponse.success(json: "null".utf8)
         }
         group.delete("agents/:id/tokens") { _, context in
@@ -66,7 +88,8 @@ struct AgentSessionRoutes: Sendable {
                     "Only an admin, or the agent whose tokens these are, may do this."
                 )
             }
-            return try APIResponse.success(RevocationJSON(revoked: try await tokens.revokeTokens(ofAgent: id)))
+            let revoked = try await tokens.revokeTokens(ofAgent: id, by: context.author())
+            return try APIResponse.success(RevocationJSON(revoked: revoked))
         }
         group.get("agents/me") { _, context in
             try APIResponse.success(AgentJSON(try await agents.agent(try context.agent().id)))

@@ -22,15 +22,31 @@ package func buildApplication(
     let redis = RedisClient(configuration: configuration.redis, eventLoopGroup: loops, logger: logger)
     let agents = AgentStore(redis: redis)
     let customers = CustomerStore(redis: redis)
+    let audit = AuditLog(redis: redis, retention: configuration.auditRetention)
+    let folder = configuration.attachmentsFolder.map { AttachmentFolder(path: $0) }
+    let upkeep = Upkeep(
+        redis: redis,
+        audit: audit,
+        erasure: CustomerErasure(redis: redis),
+        folder: folder,
+        logger: logger
+    )
 
     var application = Application(
-        router: buildRouter(configuration: configuration, redis: redis, agents: agents, customers: customers),
+        router: buildRouter(
+            configuration: configuration,
+            redis: redis,
+            agents: agents,
+            customers: customers,
+            audit: audit,
+            folder: folder
+        ),
         server: HTTPServerBuilder { HTTPConnection(responder: $0) },
         configuration: ApplicationConfiguration(
             address: .hostname(configuration.host, port: configuration.port),
             backlog: 1024
         ),
-        services: [redis, CustomerListPreparation(redis: redis, customers: customers, logger: logger)],
+        services: [redis, CustomerListPreparation(redis: redis, customers: customers, logger: logger), upkeep],
         onServerRunning: { await onServerRunning($0.localAddress?.port ?? 0) },
         eventLoopGroupProvider: .shared(loops),
         logger: logger
@@ -45,20 +61,41 @@ private func buildRouter(
     configuration: Configuration,
     redis: RedisClient,
     agents: AgentStore,
-    customers: CustomerStore
+    customers: CustomerStore,
+    audit: AuditLog,
+    folder: AttachmentFolder?
 ) -> Router<APIContext> {
-    let tokens = TokenStore(redis: redis, lifetime: configuration.tokenLifetime)
+    let tokens = TokenStore(
+        redis: redis,
+        lifetime: configuration.tokenLifetime,
+        perMinute: configuration.customerTokensPerMinute
+    )
     let bodies = BodyReader(maxBytes: configuration.maxBodyBytes)
     let passwords = PasswordHasher()
 
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(middleware: APIBoundary())
+    router.add(
+        middleware: APIBoundary(proxies: configuration.trustedProxies, origins: configuration.allowedOrigins)
+    )
     ServiceRoutes(redis: redis).add(to: router)
     WebRoutes().add(to: router)
 
     let open = router.group("api/v1")
-    CustomerTokenRoutes(tokens: tokens, bodies: bodies).add(to: open)
-    AgentLoginRoute(agents: agents, tokens: tokens, passwords: passwords, bodies: bodies).add(to: open)
+    CustomerTokenRoutes(
+        tokens: tokens,
+        bodies: bodies,
+        proof: configuration.identityProof,
+        gate: AddressGate(perMinute: configuration.tokenRequestsPerMinute, "token requests"),
+        audit: audit
+    ).add(to: open)
+    AgentLoginRoute(
+        agents: agents,
+        tokens: tokens,
+        passwords: passwords,
+        bodies: bodies,
+        audit: audit,
+        failuresPerAddress: configuration.failedLoginsPerAddress
+    ).add(to: open)
     let conversations = ConversationStore(redis: redis)
     let messages = MessageRoutes(conversations: conversations, bodies: bodies, limits: configuration.limits)
     messages.add(toAll: open, tokens: tokens)
@@ -66,7 +103,7 @@ private func buildRouter(
     let attachments = AttachmentStore(redis: redis, quota: configuration.attachmentQuotaBytes)
     let upload = AttachmentUpload(
         store: attachments,
-        folder: configuration.attachmentsFolder.map { AttachmentFolder(path: $0) },
+        folder: folder,
         maxBytes: configuration.maxAttachmentBytes
     )
     AttachmentRoutes(store: attachments, tokens: tokens, upload: upload).add(to: open)
@@ -85,6 +122,15 @@ private func buildRouter(
     let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
         .add(middleware: AdminsOnly())
     AgentRoutes(agents: agents, passwords: passwords, bodies: bodies).add(to: forAdmins)
+    AuditRoutes(audit: audit).add(to: forAdmins)
+    CustomerErasureRoutes(erasure: CustomerErasure(redis: redis), folder: folder).add(to: forAdmins)
+    CustomerExportRoute(
+        customers: customers,
+        conversations: conversations,
+        attachments: attachments,
+        tokens: tokens,
+        audit: audit
+    ).add(to: forAdmins)
 
     router.refuseOtherMethods()
     return router
@@ -119,19 +165,23 @@ private struct Startup {
             if Task.isShuttingDownGracefully { throw CancellationError() }
             throw StartError(error)
         }
-        logger.warning(
-            """
-            Identity proof is not on in this version: anybody who names a channel identity (channel and channelId) gets a \
-            token for that customer. Identities that others can guess, such as phone numbers and e-mail addresses, are not \
-            protected
-            """
-        )
+        if configuration.allowedOrigins.areAny {
+            logger.notice("ALLOWED_ORIGINS is not set: pages of any origin may use the API")
+        }
+        let proof = configuration.identityProof
+        logger.log(level: proof.isOpen ? .warning : .notice, "\(proof.summary)")
     }
 
     private func createFirstAdmin() async throws {
         if let admin = configuration.firstAdmin {
             let hash = try await PasswordHasher().hash(admin.password)
-            if try await agents.createFirstAdmin(login: admin.login, name: admin.login, passwordHash: hash) != nil {
+            let created = try await agents.createFirstAdmin(
+                login: admin.login,
+                name: admin.login,
+                passwordHash: hash,
+                by: AuditAuthor(.commandLine, name: "customer-api")
+            )
+            if created != nil {
                 logger.notice("Created the first admin", metadata: ["agent.login": "\(admin.login)"])
             }
         }

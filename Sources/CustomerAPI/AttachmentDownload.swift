@@ -18,12 +18,12 @@ struct AttachmentDownload: Sendable {
     /// - Parameters:
     ///   - slot: held until the body was written or the client went away.
     ///   - channel: the connection that it goes to.
-    ///   - next: reads the next part; empty at the end.
+    ///   - produce: hands on part after part.
     static func body(
-        size: Int,
+        size: Int?,
         in slot: TransferSlots.Slot,
         on channel: any Channel,
-        next: @escaping @Sendable () async throws -> ByteBuffer
+        produce: @escaping @Sendable (_ send: (ByteBuffer) async throws -> Void) async throws -> Void
     ) -> ResponseBody {
         ResponseBody(contentLength: size) { writer in
             let progress = DownloadProgress()
@@ -34,9 +34,7 @@ struct AttachmentDownload: Sendable {
                 watch.cancel()
                 withExtendedLifetime(slot) {}
             }
-            while true {
-                let part = try await next()
-                if part.readableBytes == 0 { break }
+            try await produce { part in
                 try await writer.write(part)
                 // The writer hands parts to the connection's loop and goes on until the loop says "enough", which a busy
                 // one says megabytes later. Once it has run this, it has said so.

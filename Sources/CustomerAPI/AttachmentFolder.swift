@@ -105,6 +105,13 @@ struct AttachmentFolder: Sendable {
         try? await run { _ = unlink(upload(id)) }
     }
 
+    /// Removes an attachment; one that is not there is no error.
+    func remove(_ id: UniqueID) async throws {
+        try await run {
+            if unlink(file(id)) != 0, errno != ENOENT { throw Self.failure("remove an attachment") }
+        }
+    }
+
     /// - Returns: `nil` if there is no such file.
     func open(_ id: UniqueID) async throws -> OpenFile? {
         try await run {

@@ -113,7 +113,13 @@ struct AttachmentRoutes: Sendable {
                 }
             }
         }
-        let body = AttachmentDownload.body(size: attachment.size, in: slot, on: channel, next: next)
+        let body = AttachmentDownload.body(size: attachment.size, in: slot, on: channel) { send in
+            while true {
+                let part = try await next()
+                if part.readableBytes == 0 { break }
+                try await send(part)
+            }
+        }
         return Response(status: .ok, headers: headers, body: body)
     }
 
@@ -135,7 +141,7 @@ struct AttachmentRoutes: Sendable {
 }
 
 /// An attachment, in the form in which a message's `metadata` names it.
-private struct AttachmentJSON: Encodable {
+struct AttachmentJSON: Encodable {
     let id: String
     let name: String
     let contentType: String

@@ -75,9 +75,20 @@ struct AttachmentUpload: Sendable {
             // A crash between these two leaves a record of what nobody was told of, and no file.
             try await store.add(attachment, data: nil)
             try await folder.keep(id)
+            try await refuseErased(attachment, in: folder)
             return attachment
         } catch {
             await folder.discard(id)
+            throw error
+        }
+    }
+
+    /// An erasure of the customer at this moment may have found the record before there was a file.
+    private func refuseErased(_ attachment: Attachment, in folder: AttachmentFolder) async throws {
+        do {
+            _ = try await store.attachment(attachment.id)
+        } catch let error where error.code == .notFound {
+            try await folder.remove(attachment.id)
             throw error
         }
     }

@@ -13,6 +13,12 @@ package import Messaging
 /// - `ATTACHMENTS_DIR` (a folder's path, no default: attachments are kept in Redis).
 /// - `MAX_ATTACHMENT_BYTES` (bytes, 1024 to 33554432, default 10485760).
 /// - `ATTACHMENT_QUOTA_BYTES` (bytes, 0 to 1099511627776, default 104857600).
+/// - `IDENTITY_SECRET_WEB` and so on for each channel (32 characters at least, two with a comma between; secret; no
+///   default), `IDENTITY_PROOF` (`off` or `required`, default `off`): see ``IdentityProof``.
+/// - `TRUSTED_PROXIES` (addresses and nets, default ``TrustedProxies/defaultSetting``), `ALLOWED_ORIGINS` (origins, default any).
+/// - `TOKEN_REQUESTS_PER_MINUTE` (0 to 1000000, default 600), `CUSTOMER_TOKENS_PER_MINUTE` (0 to 1000, default 60),
+///   `FAILED_LOGINS_PER_ADDRESS` (0 to 1000000, default 100): 0 for any number.
+/// - `AUDIT_RETENTION` (days, 1 to 3650, default 90).
 /// - `COMMAND_TIMEOUT_MS` (milliseconds, 10 to 60000, default 2000).
 /// - `DURABILITY` (`single` or `replicated`, default `single`).
 /// - `CONVERSATION_LOG_LIMIT`, `MAX_CONVERSATIONS_PER_CUSTOMER` (as the gateways', default 100000 and 200).
@@ -36,6 +42,20 @@ package struct Configuration: Sendable {
     package var maxAttachmentBytes = 10_485_760
     /// How much a customer's attachments may take; past it, 409.
     package var attachmentQuotaBytes = 104_857_600
+    /// Who has to prove their channel identity.
+    package var identityProof = IdentityProof()
+    /// Whose word counts on where a request comes from.
+    package var trustedProxies = TrustedProxies.standard
+    /// Whose pages may read what is answered.
+    package var allowedOrigins = AllowedOrigins.any
+    /// Customer token requests of one client address; past it, 429. 0: any number.
+    package var tokenRequestsPerMinute = 600
+    /// Tokens that one customer gets by naming a channel identity; past it, 429. 0: any number.
+    package var customerTokensPerMinute = 60
+    /// Failed logins of one client address in 15 minutes; past it, 429. 0: any number.
+    package var failedLoginsPerAddress = 100
+    /// How long entries of the audit log are kept.
+    package var auditRetention = Duration.seconds(90 * 86_400)
     package var logLevel = Logger.Level.info
     /// Created at start if there is no agent at all.
     package var firstAdmin: FirstAdmin?
@@ -83,6 +103,21 @@ package struct Configuration: Sendable {
         attachmentsFolder = folder.isEmpty ? nil : folder
         maxAttachmentBytes = try values.integer(.maxAttachmentBytes, in: 1024...33_554_432)
         attachmentQuotaBytes = try values.integer(.attachmentQuotaBytes, in: 0...1_099_511_627_776)
+        identityProof = try Self.identityProof(values)
+        do {
+            trustedProxies = try TrustedProxies(values.text(.trustedProxies))
+        } catch {
+            throw ConfigurationError("TRUSTED_PROXIES has \"\(error.value)\"; it must be \(error.expected).")
+        }
+        do {
+            allowedOrigins = try AllowedOrigins(values.text(.allowedOrigins))
+        } catch {
+            throw ConfigurationError("ALLOWED_ORIGINS has \"\(error.value)\"; it must be \(error.expected).")
+        }
+        tokenRequestsPerMinute = try values.integer(.tokenRequests, in: 0...1_000_000)
+        customerTokensPerMinute = try values.integer(.customerTokens, in: 0...TokenStore.maxLiveTokens)
+        failedLoginsPerAddress = try values.integer(.failedLogins, in: 0...1_000_000)
+        auditRetention = .seconds(try values.integer(.auditRetention, in: 1...3650) * 86_400)
         guard let level = Logger.Level(rawValue: values.text(.logLevel).lowercased()) else {
             throw ConfigurationError("LOG_LEVEL is \"\(values.text(.logLevel))\"; it must be \(Setting.logLevel.type).")
         }
@@ -101,6 +136,24 @@ package struct Configuration: Sendable {
                 throw ConfigurationError(error.message)
             }
         }
+    }
+
+    private static func identityProof(_ values: SettingValues) throws(ConfigurationError) -> IdentityProof {
+        let word = values.text(.identityProof)
+        guard ["off", "required"].contains(word) else {
+            throw ConfigurationError("IDENTITY_PROOF is \"\(word)\"; it must be \(Setting.identityProof.type).")
+        }
+        var secrets: [CustomerChannel: [String]] = [:]
+        for channel in CustomerChannel.allCases {
+            let setting = Setting.identitySecret(of: channel.rawValue)
+            let texts = values.text(setting).split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+            if texts.isEmpty || texts == [""] { continue }
+            guard texts.count <= IdentityProof.maxSecrets,
+                texts.allSatisfy({ $0.unicodeScalars.count >= IdentityProof.minSecretCharacters })
+            else { throw ConfigurationError("\(setting.name) must be \(setting.type).") }
+            secrets[channel] = texts
+        }
+        return IdentityProof(secrets: secrets, isRequired: word == "required")
     }
 
     /// From this process's environment.
@@ -124,7 +177,8 @@ private struct SettingValues {
 
     init(reader: ConfigReader) throws(ConfigurationError) {
         self.reader = reader
-        for setting in Setting.all where setting.isSecret {
+        let perChannel = CustomerChannel.allCases.map { Setting.identitySecret(of: $0.rawValue) }
+        for setting in Setting.all + perChannel where setting.isSecret {
             do {
                 secrets[setting.name] = try SecretFile.value(of: setting.name) { name in
                     reader.string(forKey: Self.key(name), isSecret: true)

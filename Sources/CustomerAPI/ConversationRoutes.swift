@@ -58,16 +58,23 @@ struct ConversationRoutes: Sendable {
             let agent = try context.agent()
             let id = try context.id(of: "conversation")
             let body = try await bodies.read(Transfer.self, from: request)
-            let changed = try await conversations.transfer(id, to: body.agentID, by: agent.id, role: agent.role)
+            let changed = try await conversations.transfer(
+                id,
+                to: body.agentID,
+                by: agent.id,
+                role: agent.role,
+                author: context.author()
+            )
             return try APIResponse.success(ConversationJSON(changed))
         }
     }
 
-    private typealias Change = (UniqueID, UniqueID, AgentRole, String) async throws -> Conversation
+    private typealias Change = (UniqueID, UniqueID, AgentRole, String, AuditAuthor?) async throws -> Conversation
 
     private func change(_ context: APIContext, _ change: Change) async throws -> Response {
         let agent = try context.agent()
-        let changed = try await change(try context.id(of: "conversation"), agent.id, agent.role, agent.name)
+        let id = try context.id(of: "conversation")
+        let changed = try await change(id, agent.id, agent.role, agent.name, context.author())
         return try APIResponse.success(ConversationJSON(changed))
     }
 
@@ -81,8 +88,8 @@ struct ConversationRoutes: Sendable {
         }
         return ConversationFilter(
             states: Set(states),
-            assignee: try id("assignee", query),
-            customer: try id("customer", query),
+            assignee: try query.id("assignee"),
+            customer: try query.id("customer"),
             channel: try query.text("channel").map { try TextRules.channel($0, field: "channel") },
             text: try query.text("q")
         )
@@ -98,12 +105,6 @@ struct ConversationRoutes: Sendable {
             throw APIError.invalid("sort", "sort=waiting needs state=waiting, and no customer.")
         }
         return order
-    }
-
-    private func id(_ name: String, _ query: QueryParameters) throws -> UniqueID? {
-        guard let text = try query.text(name) else { return nil }
-        guard let id = UniqueID(text) else { throw APIError.invalid(name, "\"\(name)\" must be a UUID.") }
-        return id
     }
 
     /// Messages are put together from the JSON that they are stored as, not decoded and encoded again.

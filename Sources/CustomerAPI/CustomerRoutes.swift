@@ -28,9 +28,13 @@ struct CustomerRoutes: Sendable {
             let connected = try await customers.connected(of: found.content.map(\.id))
             return try APIResponse.success(PageJSON(found) { CustomerJSON($0, online: connected.contains($0.id)) })
         }
-        group.post("customers") { request, _ in
+        group.post("customers") { request, context in
             let body = try await bodies.read(NewCustomer.self, from: request)
-            return try response(try await customers.create(body.profile), online: false, status: .created)
+            return try response(
+                try await customers.create(body.profile, by: context.author()),
+                online: false,
+                status: .created
+            )
         }
         group.get("customers/:id") { _, context in
             let id = try context.id(of: "customer")
@@ -43,7 +47,12 @@ struct CustomerRoutes: Sendable {
             changes.apply(to: &profile)
             try CustomerFields.checkIdentities(of: profile)
             let expected = request.headers[.ifMatch].map(EntityTags.init)
-            let changed = try await customers.update(id, ifVersion: { expected?.contain(version: $0) ?? true }) {
+            let author = try context.author()
+            let changed = try await customers.update(
+                id,
+                by: author,
+                ifVersion: { expected?.contain(version: $0) ?? true }
+            ) {
                 changes.apply(to: &$0)
             }
             return try await response(changed)

@@ -6,7 +6,7 @@ import NIOCore
 import NIOHTTP1
 
 /// An HTTP/1.1 connection as Hummingbird has it, with two handlers that it lacks: ``RequestLineHandler`` before the
-/// parser and ``MalformedRequestHandler`` after it.
+/// parser and ``RequestGuard`` after it.
 struct HTTPConnection: ServerChildChannel {
     private let base: HTTP1Channel
 
@@ -36,7 +36,7 @@ struct HTTPConnection: ServerChildChannel {
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             let requestLine = try pipeline.handler(type: RequestLineHandler.self)
-            try pipeline.addHandler(MalformedRequestHandler(requestLine: requestLine), position: .after(parser))
+            try pipeline.addHandler(RequestGuard(requestLine: requestLine), position: .after(parser))
             return value
         }
     }
@@ -56,9 +56,12 @@ final class RequestLineHandler: ChannelInboundHandler {
 
     /// Whether the next bytes are of a request line.
     var isAtRequestLine = true
+    /// Called with each piece that arrives, before the parser has it.
+    var onBytes: () -> Void = {}
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var buffer = unwrapInboundIn(data)
+        onBytes()
         if isAtRequestLine { encodeRequestLine(of: &buffer) }
         context.fireChannelRead(wrapInboundOut(buffer))
     }
@@ -87,57 +90,5 @@ final class RequestLineHandler: ChannelInboundHandler {
 
     private func hexDigit(_ value: UInt8) -> UInt8 {
         value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "A") + value - 10
-    }
-}
-
-/// Gives what is not HTTP an answer in our JSON (Hummingbird's has no body), and ends connections that never stop sending
-/// a body that was refused long ago.
-final class MalformedRequestHandler: ChannelDuplexHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPServerRequestPart
-    typealias OutboundIn = HTTPServerResponsePart
-    typealias OutboundOut = HTTPServerResponsePart
-
-    /// How much of a body is read and dropped, so that a client which sends before it reads sees the refusal.
-    static let maxDiscardedBytes = 32 * 1024 * 1024
-
-    private let requestLine: RequestLineHandler
-    private var bodyBytes = 0
-
-    init(requestLine: RequestLineHandler) { self.requestLine = requestLine }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head:
-            bodyBytes = 0
-            requestLine.isAtRequestLine = false
-        case .body(let part):
-            bodyBytes += part.readableBytes
-            if bodyBytes > Self.maxDiscardedBytes {
-                context.close(promise: nil)
-                return
-            }
-        case .end:
-            requestLine.isAtRequestLine = true
-        }
-        context.fireChannelRead(data)
-    }
-
-    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        // All our own answers have a body, so this is Hummingbird's to a request that could not be parsed.
-        guard case .head(var head) = unwrapOutboundIn(data), head.status == .badRequest,
-            head.headers["content-length"] == ["0"]
-        else {
-            context.write(data, promise: promise)
-            return
-        }
-        let body = APIResponse.failureBody(
-            APIError(.badRequest, "malformed_request", "This is not a request that HTTP/1.1 allows.")
-        )
-        head.headers.replaceOrAdd(name: "content-length", value: String(body.readableBytes))
-        head.headers.replaceOrAdd(name: "content-type", value: "application/json; charset=utf-8")
-        head.headers.replaceOrAdd(name: "access-control-allow-origin", value: "*")
-        context.write(wrapOutboundOut(.head(head)), promise: promise)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
     }
 }

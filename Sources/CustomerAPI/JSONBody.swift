@@ -31,6 +31,9 @@ struct JSONFields {
         /// It is `null`.
         case clear
         case set(Value)
+
+        /// `null` counts as not there.
+        var value: Value? { if case .set(let value) = self { value } else { nil } }
     }
 
     let container: KeyedDecodingContainer<Name>
@@ -62,6 +65,10 @@ struct JSONFields {
 
     func optionalTexts(_ field: String) throws -> Change<[String]> {
         try value(field, as: [String].self, "an array of strings")
+    }
+
+    func optionalInteger(_ field: String) throws -> Change<Int> {
+        try value(field, as: Int.self, "an integer")
     }
 
     func optionalFlag(_ field: String) throws -> Change<Bool> {

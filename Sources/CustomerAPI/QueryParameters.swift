@@ -1,4 +1,5 @@
 import Hummingbird
+import Messaging
 
 /// What follows `?` in an address, as browsers write it: `name=value&…`, `%XX` for a byte, `+` for a space, UTF-8.
 ///
@@ -85,6 +86,13 @@ struct QueryParameters {
         guard let text = values[name] else { return nil }
         guard let flag = Bool(text) else { throw APIError.invalid(name, "\"\(name)\" must be true or false.") }
         return flag
+    }
+
+    /// - Throws: 422 unless it is a UUID.
+    func id(_ name: String) throws -> UniqueID? {
+        guard let text = try text(name) else { return nil }
+        guard let id = UniqueID(text) else { throw APIError.invalid(name, "\"\(name)\" must be a UUID.") }
+        return id
     }
 
     /// What ``paging()`` reads.

@@ -1,3 +1,5 @@
+import Messaging
+
 /// What `--help` says about an environment variable, and the default that ``Configuration`` takes from here.
 package struct Setting: Sendable {
     package let name: String
@@ -89,6 +91,60 @@ package struct Setting: Sendable {
         defaultValue: "200",
         meaning: "Conversations a customer may open; past it, 409. The same as the gateways'."
     )
+    static let identityProof = Setting(
+        name: "IDENTITY_PROOF",
+        type: "a word, off or required",
+        defaultValue: "off",
+        meaning:
+            "With required, channels without a secret get 403; but WEB and APP, whose ids must then have a random UUID."
+    )
+    static let identitySecrets = identitySecret(of: "<CHANNEL>")
+    static func identitySecret(of channel: String) -> Setting {
+        Setting(
+            name: "IDENTITY_SECRET_\(channel)",
+            type: "32 characters or more without commas, or two such with a comma between",
+            defaultValue: "",
+            meaning:
+                "For WEB, WECHAT and so on: customers of this channel have to prove their identity with it, else 403.",
+            isSecret: true
+        )
+    }
+    static let trustedProxies = Setting(
+        name: "TRUSTED_PROXIES",
+        type: "IP addresses and nets with commas between, or none",
+        defaultValue: TrustedProxies.defaultSetting,
+        meaning: "Whose X-Forwarded-For tells the client's address, which limits and the audit log go by."
+    )
+    static let allowedOrigins = Setting(
+        name: "ALLOWED_ORIGINS",
+        type: "origins such as https://shop.example.com with commas between",
+        defaultValue: "",
+        meaning: "Pages of these origins may use the API; without it, of any. Browsers keep answers from the others."
+    )
+    static let tokenRequests = Setting(
+        name: "TOKEN_REQUESTS_PER_MINUTE",
+        type: "an integer from 0 to 1000000",
+        defaultValue: "600",
+        meaning: "Customer token requests of one client address, at one customer-api; past it, 429. 0: any number."
+    )
+    static let customerTokens = Setting(
+        name: "CUSTOMER_TOKENS_PER_MINUTE",
+        type: "an integer from 0 to 1000",
+        defaultValue: "60",
+        meaning: "Tokens that one customer gets by naming a channel identity; past it, 429. 0: any number."
+    )
+    static let failedLogins = Setting(
+        name: "FAILED_LOGINS_PER_ADDRESS",
+        type: "an integer from 0 to 1000000",
+        defaultValue: "100",
+        meaning: "Failed logins of one client address in 15 minutes, whatever the login; past it, 429. 0: any number."
+    )
+    static let auditRetention = Setting(
+        name: "AUDIT_RETENTION",
+        type: "an integer from 1 to 3650 (days)",
+        defaultValue: "90",
+        meaning: "How long entries of the audit log are kept; older ones are dropped."
+    )
     static let logLevel = Setting(
         name: "LOG_LEVEL",
         type: "one of trace, debug, info, notice, warning, error, critical",
@@ -111,8 +167,9 @@ package struct Setting: Sendable {
 
     package static let all = [
         host, port, redisURL, redisPassword, durability, tokenLifetime, maxBodyBytes, attachmentsFolder,
-        maxAttachmentBytes,
-        attachmentQuotaBytes, commandTimeout, conversationLogLimit, maxConversations, logLevel, adminLogin,
+        maxAttachmentBytes, attachmentQuotaBytes, commandTimeout, conversationLogLimit, maxConversations, identityProof,
+        identitySecrets, trustedProxies, allowedOrigins, tokenRequests, customerTokens, failedLogins, auditRetention,
+        logLevel, adminLogin,
         adminPassword,
     ]
 

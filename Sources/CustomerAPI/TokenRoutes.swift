@@ -8,7 +8,10 @@ struct TokenRoutes: Sendable {
 
     func add(to group: RouterGroup<APIContext>) {
         group.post("customers/:id/token") { _, context in
-            let issued = try await tokens.issueToken(for: try context.id(of: "customer"))
+            let issued = try await tokens.issueToken(
+                for: try context.id(of: "customer"),
+                by: try context.author()
+            )
             return try APIResponse.success(CustomerTokenJSON(issued))
         }
         group.get("customers/:id/tokens") { _, context in
@@ -16,13 +19,17 @@ struct TokenRoutes: Sendable {
             return try APIResponse.success(["tokens": live.map(LiveTokenJSON.init)])
         }
         group.delete("customers/:id/tokens") { _, context in
-            let revoked = try await tokens.revokeTokens(ofCustomer: try context.id(of: "customer"))
+            let revoked = try await tokens.revokeTokens(
+                ofCustomer: try context.id(of: "customer"),
+                by: try context.author()
+            )
             return try APIResponse.success(RevocationJSON(revoked: revoked))
         }
         group.delete("customers/:id/tokens/:token") { _, context in
             let customer = try context.id(of: "customer")
             let token = context.parameters.get("token") ?? ""
-            guard LiveToken.isID(token), try await tokens.revokeToken(token, ofCustomer: customer) else {
+            let author = try context.author()
+            guard LiveToken.isID(token), try await tokens.revokeToken(token, ofCustomer: customer, by: author) else {
                 throw APIError(.notFound, "not_found", "This customer has no such token.")
             }
             return try APIResponse.success(RevocationJSON(revoked: 1))
@@ -31,7 +38,7 @@ struct TokenRoutes: Sendable {
 }
 
 /// A token as agents see it: never the token itself.
-private struct LiveTokenJSON: Encodable {
+struct LiveTokenJSON: Encodable {
     let id: String
     let channel: String
     let issuedAt: String

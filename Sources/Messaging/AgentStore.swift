@@ -93,16 +93,18 @@ package struct AgentStore: Sendable {
     /// - Parameters:
     ///   - login: as ``Agent/login(_:)`` gives it.
     ///   - name: 1 to 100 characters.
+    ///   - author: For the audit log.
     /// - Throws: ``MessagingError`` `.conflict` with field `login` when another agent has it, `.limitReached` at
     ///   ``maxAgents``, `.storeUnavailable`.
     package func create(
         login: String,
         name: String,
         role: AgentRole,
-        passwordHash: String
+        passwordHash: String,
+        by author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Agent {
         let id = UniqueID(in: .ofAgents)
-        let reply = try await create(id, login, name, role, passwordHash, onlyFirst: false)
+        let reply = try await create(id, login, name, role, passwordHash, onlyFirst: false, by: author)
         switch reply.first?.string {
         case "created": return try Self.agent(in: reply, id)
         case "taken":
@@ -123,10 +125,11 @@ package struct AgentStore: Sendable {
     package func createFirstAdmin(
         login: String,
         name: String,
-        passwordHash: String
+        passwordHash: String,
+        by author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Agent? {
         let id = UniqueID(in: .ofAgents)
-        let reply = try await create(id, login, name, .admin, passwordHash, onlyFirst: true)
+        let reply = try await create(id, login, name, .admin, passwordHash, onlyFirst: true, by: author)
         return reply.first?.string == "created" ? try Self.agent(in: reply, id) : nil
     }
 
@@ -136,22 +139,31 @@ package struct AgentStore: Sendable {
         _ name: String,
         _ role: AgentRole,
         _ passwordHash: String,
-        onlyFirst: Bool
+        onlyFirst: Bool,
+        by author: AuditAuthor?
     ) async throws(MessagingError) -> [RedisReply] {
         var command = RedisCommand(evaluating: Scripts.createAgent, keys: [Keyspace.prefix(.ofAgents)])
         for argument in [id.description, login, name, role.rawValue, passwordHash, onlyFirst ? "1" : "0"] {
             command.append(argument)
         }
         command.append(Self.maxAgents)
+        command.append(
+            author.map { AuditRecord(.agentCreate, by: $0, on: .agent(id), ["login": login, "role": role.rawValue]) }
+        )
         return try await redis.answer(to: command).array ?? []
     }
 
     /// Changes an agent. A new password or `active: false` ends all of the agent's tokens in the same step and closes the
     /// connections opened with them.
     ///
+    /// - Parameter author: For the audit log.
     /// - Throws: ``MessagingError`` `.notFound`; `.conflict` when it is the last active admin and would not be one any
     ///   more; `.storeUnavailable`.
-    package func update(_ id: UniqueID, _ changes: AgentChanges) async throws(MessagingError) -> Agent {
+    package func update(
+        _ id: UniqueID,
+        _ changes: AgentChanges,
+        by author: AuditAuthor? = nil
+    ) async throws(MessagingError) -> Agent {
         var command = RedisCommand(evaluating: Scripts.updateAgent, keys: [Keyspace.prefix(.ofAgents)])
         command.append(id.description)
         let fields = [
@@ -162,6 +174,15 @@ package struct AgentStore: Sendable {
             command.append(field)
             command.append(value)
         }
+        command.append(
+            author.map { author in
+                // That the password was changed, and not to what.
+                var details = ["fields": fields.filter { $0.1 != nil }.map(\.0).joined(separator: ", ")]
+                details["role"] = changes.role?.rawValue
+                details["active"] = changes.active.map { "\($0)" }
+                return AuditRecord(.agentUpdate, by: author, on: .agent(id), details)
+            }
+        )
         let endsTokens = changes.passwordHash != nil || changes.active == false
         let answer = try await endsTokens ? redis.lastingAnswer(to: command) : redis.answer(to: command)
         let reply = answer.array ?? []
@@ -180,13 +201,22 @@ package struct AgentStore: Sendable {
 
     /// Counts a login attempt, before the password is looked at.
     ///
-    /// - Throws: ``MessagingError`` `.rateLimited` with the time to wait, after ``freeLoginFailures``;
-    ///   `.storeUnavailable`.
-    package func countLoginAttempt(_ login: String) async throws(MessagingError) {
+    /// - Parameters:
+    ///   - address: The client's; an IPv6 network counts as one (``NetworkAddress/subscriber``).
+    ///   - most: How many failed logins an address may have within ``loginMemory``, whatever the login; 0: any number.
+    /// - Throws: ``MessagingError`` `.rateLimited` with the time to wait, after ``freeLoginFailures`` of the login or `most` of
+    ///   the address; `.storeUnavailable`.
+    package func countLoginAttempt(
+        _ login: String,
+        from address: NetworkAddress? = nil,
+        most: Int = 0
+    ) async throws(MessagingError) {
         var command = RedisCommand(evaluating: Scripts.countLoginAttempt, keys: [Keyspace.prefix(.ofAgents)])
         command.append(login)
         command.append(Self.freeLoginFailures)
         command.append(Self.loginMemory.milliseconds)
+        command.append(address?.subscriber.description ?? "")
+        command.append(most)
         guard let wait = try await redis.answer(to: command).int else {
             throw .unexpectedReply(to: Scripts.countLoginAttempt.name)
         }
@@ -199,9 +229,15 @@ package struct AgentStore: Sendable {
         }
     }
 
-    /// The password was right: earlier failures don't count any more.
-    package func forgetLoginFailures(_ login: String) async throws(MessagingError) {
-        _ = try await redis.answer(to: RedisCommand("DEL", Keyspace.loginFailures(login)))
+    /// The password was right: earlier failures don't count any more, nor does this attempt for its address.
+    package func forgetLoginFailures(
+        _ login: String,
+        from address: NetworkAddress? = nil
+    ) async throws(MessagingError) {
+        var command = RedisCommand(evaluating: Scripts.forgetLoginFailures, keys: [Keyspace.prefix(.ofAgents)])
+        command.append(login)
+        command.append(address?.subscriber.description ?? "")
+        _ = try await redis.answer(to: command)
     }
 
     /// Reads a script's reply: a word, then the record.

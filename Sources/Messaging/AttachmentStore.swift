@@ -29,6 +29,23 @@ package struct AttachmentStore: Sendable {
         return attachment
     }
 
+    /// All attachments of a customer, in no particular order.
+    ///
+    /// - Throws: ``MessagingError`` `.storeUnavailable`.
+    package func attachments(of customer: UniqueID) async throws(MessagingError) -> [Attachment] {
+        let reply = try await redis.answer(to: RedisCommand("SMEMBERS", Keyspace.customerAttachments(customer)))
+        let ids = (reply.array ?? []).compactMap { $0.string.flatMap { UniqueID($0) } }
+        var attachments: [Attachment] = []
+        for start in stride(from: 0, to: ids.count, by: 100) {
+            let some = ids[start..<min(start + 100, ids.count)]
+            let records = try await redis.answers(to: some.map { RedisCommand("HGETALL", Keyspace.attachment($0)) })
+            attachments += zip(some, records).compactMap { id, record in
+                RecordFields(record.array ?? []).flatMap { Attachment(id: id, fields: $0) }
+            }
+        }
+        return attachments
+    }
+
     /// What Redis keeps of an attachment.
     ///
     /// - Throws: ``MessagingError`` `.notFound`: it is kept elsewhere; `.storeUnavailable`.

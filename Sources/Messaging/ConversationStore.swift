@@ -68,6 +68,16 @@ package struct ConversationStore: Sendable {
         }
     }
 
+    /// The ids of all conversations of a customer, oldest first.
+    ///
+    /// - Throws: ``MessagingError`` `.storeUnavailable`.
+    package func ids(ofCustomer customer: UniqueID) async throws(MessagingError) -> [UniqueID] {
+        let reply = try await redis.answer(
+            to: RedisCommand("ZRANGE", Keyspace.customerConversations(customer), "0", "-1")
+        )
+        return (reply.array ?? []).compactMap { $0.string.flatMap { UniqueID($0) } }
+    }
+
     /// Messages after or before a seq (neither: the newest), ascending.
     ///
     /// - Parameter limit: 1 to 200.
@@ -108,9 +118,10 @@ package struct ConversationStore: Sendable {
         _ id: UniqueID,
         by agent: UniqueID,
         role: AgentRole,
-        name: String
+        name: String,
+        author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Conversation {
-        try await change(id, "claim", agent, role, name)
+        try await change(id, "claim", agent, role, name, author)
     }
 
     /// Puts an assigned conversation back among those that wait: its assignee, or an admin.
@@ -120,9 +131,10 @@ package struct ConversationStore: Sendable {
         _ id: UniqueID,
         by agent: UniqueID,
         role: AgentRole,
-        name: String
+        name: String,
+        author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Conversation {
-        try await change(id, "release", agent, role, name)
+        try await change(id, "release", agent, role, name, author)
     }
 
     /// Ends a conversation until the customer writes again: its assignee, an admin, or anybody while it waits.
@@ -132,9 +144,10 @@ package struct ConversationStore: Sendable {
         _ id: UniqueID,
         by agent: UniqueID,
         role: AgentRole,
-        name: String
+        name: String,
+        author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Conversation {
-        try await change(id, "resolve", agent, role, name)
+        try await change(id, "resolve", agent, role, name, author)
     }
 
     /// Gives a conversation to another agent: its assignee, or an admin, who may also give away one that nobody answers.
@@ -145,20 +158,24 @@ package struct ConversationStore: Sendable {
         _ id: UniqueID,
         to target: UniqueID,
         by agent: UniqueID,
-        role: AgentRole
+        role: AgentRole,
+        author: AuditAuthor? = nil
     ) async throws(MessagingError) -> Conversation {
         let receiver = try await AgentStore(redis: redis).agent(target)
         guard receiver.active else { throw .noAgent(target) }
-        return try await change(id, "transfer", agent, role, receiver.name, target: target)
+        return try await change(id, "transfer", agent, role, receiver.name, author, target: target)
     }
 
-    /// - Parameter name: the assignee's from now on.
+    /// - Parameters:
+    ///   - name: the assignee's from now on.
+    ///   - author: the agent, for the audit log.
     private func change(
         _ id: UniqueID,
         _ action: String,
         _ agent: UniqueID,
         _ role: AgentRole,
         _ name: String,
+        _ author: AuditAuthor?,
         target: UniqueID? = nil
     ) async throws(MessagingError) -> Conversation {
         var command = RedisCommand(evaluating: Scripts.changeAssignment, keys: [Keyspace.prefix(id.partition)])
@@ -169,6 +186,13 @@ package struct ConversationStore: Sendable {
         command.append(JSONText.literal(name))
         command.append(Timestamp.now.milliseconds)
         command.append((target ?? agent).description)
+        command.append(
+            author.flatMap { author in
+                AuditRecord.Act(rawValue: "conversation.\(action)").map {
+                    AuditRecord($0, by: author, on: .conversation(id), target.map { ["to": $0.description] } ?? [:])
+                }
+            }
+        )
         let reply = try await send(command)
         if reply.array?.first?.string == "refused", let word = reply.array?.last?.string {
             throw MessagingError(refusal: word)

@@ -59,13 +59,17 @@ package struct CustomerStore: Sendable {
     /// The customer is placed where the first identity belongs (anywhere without one), so record and claims are one
     /// script there. Identities that belong elsewhere are reserved before and confirmed after (``IdentityClaims``).
     ///
+    /// - Parameter author: For the audit log.
     /// - Throws: ``MessagingError`` `.conflict` naming customer and field when another has one of the identities;
     ///   `.storeUnavailable`. In the second case the customer may exist: look before repeating.
     /// - Complexity: One round trip, and two for each identity that belongs to another partition.
-    package func create(_ profile: CustomerProfile) async throws(MessagingError) -> Customer {
+    package func create(
+        _ profile: CustomerProfile,
+        by author: AuditAuthor? = nil
+    ) async throws(MessagingError) -> Customer {
         let id = UniqueID(in: profile.identities.first.map { Partition(of: $0) } ?? .random())
         for _ in 0..<Self.maxAttempts {
-            if let customer = try await write(profile, of: id, replacing: nil) { return customer }
+            if let customer = try await write(profile, of: id, replacing: nil, by: author) { return customer }
         }
         throw .busy(id)
     }
@@ -74,11 +78,13 @@ package struct CustomerStore: Sendable {
     /// and the next token request with it makes a new customer.
     ///
     /// - Parameters:
+    ///   - author: For the audit log.
     ///   - isExpected: whether a version may be changed.
     ///   - change: Applied to what is on record; more than once if somebody else writes at the same moment.
     /// - Throws: As ``create(_:)``, and `.notFound`; `.preconditionFailed` for another version than expected.
     package func update(
         _ id: UniqueID,
+        by author: AuditAuthor? = nil,
         ifVersion isExpected: (Int) -> Bool = { _ in true },
         _ change: (inout CustomerProfile) -> Void
     ) async throws(MessagingError) -> Customer {
@@ -90,7 +96,7 @@ package struct CustomerStore: Sendable {
             var profile = customer.profile
             change(&profile)
             if profile == customer.profile { return customer }
-            if let changed = try await write(profile, of: id, replacing: customer) { return changed }
+            if let changed = try await write(profile, of: id, replacing: customer, by: author) { return changed }
         }
         throw .busy(id)
     }
@@ -99,7 +105,8 @@ package struct CustomerStore: Sendable {
     private func write(
         _ profile: CustomerProfile,
         of id: UniqueID,
-        replacing old: Customer?
+        replacing old: Customer?,
+        by author: AuditAuthor?
     ) async throws(MessagingError) -> Customer? {
         let before = old?.profile.identities ?? []
         let after = profile.identities
@@ -122,6 +129,7 @@ package struct CustomerStore: Sendable {
             command.append(name)
             command.append(value)
         }
+        command.append(author.map { record(of: id, from: old?.profile, to: profile, by: $0) })
 
         let reply = try await redis.answer(to: command).array ?? []
         switch reply.first?.string {
@@ -150,6 +158,18 @@ package struct CustomerStore: Sendable {
         default:
             throw .unexpectedReply(to: Scripts.writeCustomer.name)
         }
+    }
+
+    private func record(
+        of id: UniqueID,
+        from old: CustomerProfile?,
+        to new: CustomerProfile,
+        by author: AuditAuthor
+    ) -> AuditRecord {
+        guard let old else { return AuditRecord(.customerCreate, by: author, on: .customer(id)) }
+        let changed = zip(old.fields, new.fields).filter { $0.0.value != $0.1.value }.map(\.0.name)
+        let fields = changed.filter { $0 != "nameFolded" }.joined(separator: ", ")
+        return AuditRecord(.customerUpdate, by: author, on: .customer(id), ["fields": fields])
     }
 
     private func reserve(

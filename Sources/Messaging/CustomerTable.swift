@@ -25,7 +25,7 @@ struct CustomerTable: Sendable {
     /// The rows that match all of `filter`.
     func rows(matching filter: PreparedFilter) -> RowSet {
         var rows = filter.matchesNone ? RowSet(count: ids.count) : RowSet(all: ids.count)
-        if filter.markMask != 0 { rows.keep(where: marks, under: filter.markMask, equal: filter.mark) }
+        rows.keep(where: marks, under: filter.markMask, equal: filter.mark)
         if let name = filter.name { rows = names.rows(containing: name, among: rows) }
         if let tag = filter.tag { rows = tags.rows(containing: tag, among: rows) }
         return rows
@@ -75,7 +75,7 @@ struct CustomerTable: Sendable {
 
 /// What a customer is filtered by.
 struct ListedProfile {
-    /// The primary channel's number, and ``activeMark`` if active.
+    /// The primary channel's number, ``presentMark``, and ``activeMark`` if active; 0 for a customer who was erased.
     let mark: UInt8
     /// The folded name, UTF-8.
     let name: ArraySlice<UInt8>
@@ -83,7 +83,8 @@ struct ListedProfile {
     let tags: [UInt8]
 
     static let activeMark: UInt8 = 0x80
-    static let channelMask: UInt8 = 0x7f
+    static let presentMark: UInt8 = 0x40
+    static let channelMask: UInt8 = 0x3f
 
     static func mark(of channel: CustomerChannel?) -> UInt8 {
         channel.flatMap { CustomerChannel.allCases.firstIndex(of: $0) }.map { UInt8($0) } ?? channelMask
@@ -94,10 +95,11 @@ struct ListedProfile {
         let fields = bytes.split(separator: TextColumn.terminator, omittingEmptySubsequences: false)
         return stride(from: 0, to: fields.count - 4, by: 4).map { index in
             let channel = mark(of: CustomerChannel(rawValue: String(decoding: fields[index], as: UTF8.self)))
+            let isPresent = !fields[index].isEmpty
             let isActive = fields[index + 1].first != UInt8(ascii: "0")
             let tags = fields[index + 3]
             return ListedProfile(
-                mark: channel | (isActive ? activeMark : 0),
+                mark: isPresent ? channel | presentMark | (isActive ? activeMark : 0) : 0,
                 name: fields[index + 2],
                 tags: tags.isEmpty ? [] : newline + tags + newline
             )
@@ -114,9 +116,9 @@ struct ListedProfile {
 struct PreparedFilter {
     var name: [UInt8]?
     var tag: [UInt8]?
-    var mark: UInt8 = 0
+    var mark = ListedProfile.presentMark
     /// The bits of ``ListedProfile/mark`` that matter.
-    var markMask: UInt8 = 0
+    var markMask = ListedProfile.presentMark
     /// Whether nobody can match.
     var matchesNone = false
 

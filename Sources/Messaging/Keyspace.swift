@@ -8,7 +8,7 @@
 /// | --- | --- | --- | --- |
 /// | `layout` | string | the number of partitions, set once | none |
 /// | `{p}:identity:CHANNEL:CHANNELID` | string | the id of the customer who has that channel identity, or `ID@MS`: reserved for ID at MS by a creation under way | none |
-/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to; `row`; `tokensRevokedAt` | none |
+/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to; `row`; `tokensRevokedAt`; `proved:CHANNEL`: the channel id of that channel that was proved | none |
 /// | `{p}:customer-ids` | string | the ids of the partition's customers, 16 bytes each, in the order of creation; the number of an id, from 0, is its customer's `row` | none |
 /// | `{p}:customer-times` | string | `lastInteractionAt` of each row (ms), 6 bytes each | none |
 /// | `{p}:customer-touches` | string | a mark for each 128 rows, 8 bytes each; another one with each new time among them | none |
@@ -30,6 +30,10 @@
 /// | `{p}:attachment-bytes:CUSTOMER` | string | how many bytes of its quota a customer's attachments take | none |
 /// | `{p}:attachment-data:ID` | string | an attachment, where `ATTACHMENTS_DIR` is not set | none |
 /// | `{p}:attachment-data-bytes` | string | how many bytes all of these have in this partition | none |
+/// | `{p}:customer-attachments:ID` | set | ids of that customer's attachments | none |
+/// | `{p}:erasing:ID` | hash | what is left of the record of a customer whose erasure is under way | until that is done |
+/// | `{p}:erasures` | zset | ids of those customers, by the beginning (ms) | as its last member |
+/// | `{p}:audit` | stream | who did what to which customer, conversation or agent, field `r` (``AuditRecord``) | `AUDIT_RETENTION` days, 20,000 at most |
 /// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
 /// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
 /// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | as its lease |
@@ -49,7 +53,9 @@
 /// | `{p}:messages` | string | how many messages were ever stored | none |
 /// | `{p}:canned-answers` | hash | id → `MS SHORTCUT`, a line feed, the text; MS is its last change | none |
 /// | `{p}:canned-shortcuts` | hash | folded shortcut → id of the canned answer that has it | none |
+/// | `{p}:audit-refusals` | stream | failed logins and refused proofs, as in `{p}:audit` | `AUDIT_RETENTION` days, 20,000 at most |
 /// | `{p}:login-failures:LOGIN` | string | failed logins since the last success | 15 min after the last |
+/// | `{p}:login-failures-from:ADDRESS` | string | failed logins of a client's address | 15 min after the first |
 package enum Keyspace {
     /// The number of partitions this deployment began with. A program that is built for another refuses to start.
     package static let layout = "layout"
@@ -97,6 +103,18 @@ package enum Keyspace {
         "\(prefix(customer.partition))attachment-bytes:\(customer)"
     }
     package static func attachmentData(_ id: UniqueID) -> String { "\(prefix(id.partition))attachment-data:\(id)" }
+
+    package static func customerAttachments(_ customer: UniqueID) -> String {
+        "\(prefix(customer.partition))customer-attachments:\(customer)"
+    }
+    package static func aliases(_ customer: UniqueID) -> String { "\(prefix(customer.partition))aliases:\(customer)" }
+    package static func erasures(in partition: Partition) -> String { "\(prefix(partition))erasures" }
+    package static func audit(in partition: Partition) -> String { "\(prefix(partition))audit" }
+    package static let auditOfRefusals = "\(prefix(.ofAgents))audit-refusals"
+    /// - Parameter digest: ``MessageLog/digest(of:)``.
+    static func sent(_ digest: [UInt8], in partition: Partition) -> [UInt8] {
+        Array("\(prefix(partition))sent:".utf8) + digest
+    }
 
     package static func routes(_ customer: UniqueID) -> String { "\(prefix(customer.partition))routes:\(customer)" }
     package static func connectedAgents(in partition: Partition) -> String { "\(prefix(partition))agents" }

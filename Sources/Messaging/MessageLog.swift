@@ -130,7 +130,7 @@ package struct MessageLog {
     /// 15 bytes that stand for the sender and its `clientMessageId`; for an agent, who always names the conversation,
     /// for that as well: conversations share a partition by chance, which must not decide what is a duplicate. A customer
     /// may name the same one by its id, by an alias or not at all.
-    private static func digest(
+    static func digest(
         of principal: Principal,
         in reference: String,
         _ clientMessageID: ByteBuffer
@@ -144,6 +144,16 @@ package struct MessageLog {
         }
         hash.update(data: Array(clientMessageID.readableBytesView))
         return Array(hash.finalize().prefix(15))
+    }
+
+    /// That of a message that was stored; `nil` if it had no `clientMessageId`.
+    static func digest(of message: Message) -> [UInt8]? {
+        guard message.clientMessageID.readableBytes > 0 else { return nil }
+        let sender: Principal =
+            message.senderKind == .customer
+            ? .customer(id: message.sender, channel: message.channel)
+            : .agent(id: message.sender, role: .agent, name: "")
+        return digest(of: sender, in: message.conversation.description, message.clientMessageID)
     }
 
     /// Where a page of the log begins.

@@ -1,17 +1,19 @@
 import Hiredis
 
 /// The scripts of customers, agents, tokens, and of what agents and customers keep. Those that end one token of an agent
-/// after the other begin with `agent_tokens.lua`, those that write what customers are listed by with `customer_rows.lua`.
+/// after the other begin with `agent_tokens.lua`, those that write what customers are listed by with `customer_rows.lua`,
+/// and those whose acts are kept in the audit log with `audit.lua`.
 extension Scripts {
     static let issueCustomerToken = RedisScript(
         name: "issue_customer_token",
-        source: PackageResources.customer_rows_lua + PackageResources.issue_customer_token_lua,
+        source: PackageResources.audit_lua + PackageResources.customer_rows_lua
+            + PackageResources.issue_customer_token_lua,
         mustBeReplicated: true
     )
     static let readToken = RedisScript(name: "read_token", source: PackageResources.read_token_lua)
     static let writeCustomer = RedisScript(
         name: "write_customer",
-        source: PackageResources.customer_rows_lua + PackageResources.write_customer_lua,
+        source: PackageResources.audit_lua + PackageResources.customer_rows_lua + PackageResources.write_customer_lua,
         mustBeReplicated: true
     )
     static let indexCustomers = RedisScript(
@@ -33,32 +35,32 @@ extension Scripts {
 
     static let createAgent = RedisScript(
         name: "create_agent",
-        source: PackageResources.create_agent_lua,
+        source: PackageResources.audit_lua + PackageResources.create_agent_lua,
         mustBeReplicated: true
     )
     static let updateAgent = publishing(
         "update_agent",
-        PackageResources.agent_tokens_lua + PackageResources.update_agent_lua,
+        PackageResources.audit_lua + PackageResources.agent_tokens_lua + PackageResources.update_agent_lua,
         mustBeReplicated: true
     )
     static let issueAgentToken = publishing(
         "issue_agent_token",
-        PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua,
+        PackageResources.audit_lua + PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua,
         mustBeReplicated: true
     )
     static let revokeAgentToken = publishing(
         "revoke_agent_token",
-        PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua,
+        PackageResources.audit_lua + PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua,
         mustBeReplicated: true
     )
     static let revokeTokens = publishing(
         "revoke_tokens",
-        PackageResources.publish_lua + PackageResources.revoke_tokens_lua,
+        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.revoke_tokens_lua,
         mustBeReplicated: true
     )
     static let revokeCustomerToken = publishing(
         "revoke_customer_token",
-        PackageResources.publish_lua + PackageResources.revoke_customer_token_lua,
+        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.revoke_customer_token_lua,
         mustBeReplicated: true
     )
     static let writeCannedAnswer = RedisScript(
@@ -71,6 +73,29 @@ extension Scripts {
         source: PackageResources.delete_canned_answer_lua,
         mustBeReplicated: true
     )
+    static let forgetLoginFailures = RedisScript(
+        name: "forget_login_failures",
+        source: PackageResources.forget_login_failures_lua
+    )
+    static let trimAudit = RedisScript(name: "trim_audit", source: PackageResources.trim_audit_lua)
+
+    static let beginErasure = publishing(
+        "begin_erasure",
+        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.customer_rows_lua
+            + PackageResources.begin_erasure_lua,
+        mustBeReplicated: true
+    )
+    static let eraseConversation = publishing(
+        "erase_conversation",
+        PackageResources.publish_lua + PackageResources.erase_conversation_lua
+    )
+    static let eraseAttachment = RedisScript(name: "erase_attachment", source: PackageResources.erase_attachment_lua)
+    static let finishErasure = RedisScript(
+        name: "finish_erasure",
+        source: PackageResources.audit_lua + PackageResources.finish_erasure_lua,
+        mustBeReplicated: true
+    )
+
     static let addAttachment = RedisScript(
         name: "add_attachment",
         source: PackageResources.add_attachment_lua,

@@ -16,7 +16,7 @@ enum Scripts {
     }
     static let changeAssignment = publishing(
         "change_assignment",
-        PackageResources.publish_lua + PackageResources.change_assignment_lua,
+        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.change_assignment_lua,
         mustBeReplicated: true
     )
     static let registerCustomer = publishing(

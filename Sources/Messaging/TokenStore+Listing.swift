@@ -32,13 +32,18 @@ extension TokenStore {
     /// - Returns: Whether there was such a token.
     /// - Throws: ``MessagingError`` `.notFound` for the customer; `.storeUnavailable`: Redis gave no answer, or has the
     ///   revocation and no replica confirmed it within 1 s. Repeat it.
-    package func revokeToken(_ token: String, ofCustomer customer: UniqueID) async throws(MessagingError) -> Bool {
+    package func revokeToken(
+        _ token: String,
+        ofCustomer customer: UniqueID,
+        by author: AuditAuthor? = nil
+    ) async throws(MessagingError) -> Bool {
         var command = RedisCommand(
             evaluating: Scripts.revokeCustomerToken,
             keys: [Keyspace.prefix(customer.partition)]
         )
         command.append(customer.description)
         command.append(token)
+        command.append(author.map { AuditRecord(.tokenRevoke, by: $0, on: .customer(customer), ["tokens": token]) })
         switch try await redis.lastingAnswer(to: command).int {
         case 1: return true
         case 0: return false

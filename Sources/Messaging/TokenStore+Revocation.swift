@@ -9,10 +9,15 @@ extension TokenStore {
     ///
     /// - Parameter hash: ``Token/hash``. A token that ended already is no error.
     /// - Throws: ``MessagingError`` `.storeUnavailable`; the token may have ended nevertheless.
-    package func revokeAgentToken(_ hash: String, of agent: UniqueID) async throws(MessagingError) {
+    package func revokeAgentToken(
+        _ hash: String,
+        of agent: UniqueID,
+        by author: AuditAuthor? = nil
+    ) async throws(MessagingError) {
         var command = RedisCommand(evaluating: Scripts.revokeAgentToken, keys: [Keyspace.prefix(.ofAgents)])
         command.append(agent.description)
         command.append(hash)
+        command.append(author.map { AuditRecord(.agentLogout, by: $0, on: .agent(agent)) })
         _ = try await redis.lastingAnswer(to: command)
     }
 
@@ -21,8 +26,12 @@ extension TokenStore {
     /// - Returns: How many live ones there were.
     /// - Throws: ``MessagingError`` `.notFound`; `.storeUnavailable`: Redis gave no answer, or has the revocation and no
     ///   replica confirmed it within 1 s. Repeat it.
-    package func revokeTokens(ofCustomer customer: UniqueID) async throws(MessagingError) -> Int {
-        guard let revoked = try await revoke("customer", customer, in: customer.partition) else {
+    package func revokeTokens(
+        ofCustomer customer: UniqueID,
+        by author: AuditAuthor? = nil
+    ) async throws(MessagingError) -> Int {
+        let record = author.map { AuditRecord(.tokenRevoke, by: $0, on: .customer(customer), ["tokens": "all"]) }
+        guard let revoked = try await revoke("customer", customer, in: customer.partition, record) else {
             throw .noCustomer(customer)
         }
         return revoked
@@ -32,15 +41,25 @@ extension TokenStore {
     ///
     /// - Returns: How many live ones there were.
     /// - Throws: As ``revokeTokens(ofCustomer:)``.
-    package func revokeTokens(ofAgent agent: UniqueID) async throws(MessagingError) -> Int {
-        guard let revoked = try await revoke("agent", agent, in: .ofAgents) else { throw .noAgent(agent) }
+    package func revokeTokens(
+        ofAgent agent: UniqueID,
+        by author: AuditAuthor? = nil
+    ) async throws(MessagingError) -> Int {
+        let record = author.map { AuditRecord(.tokenRevoke, by: $0, on: .agent(agent), ["tokens": "all"]) }
+        guard let revoked = try await revoke("agent", agent, in: .ofAgents, record) else { throw .noAgent(agent) }
         return revoked
     }
 
-    private func revoke(_ kind: String, _ id: UniqueID, in partition: Partition) async throws(MessagingError) -> Int? {
+    private func revoke(
+        _ kind: String,
+        _ id: UniqueID,
+        in partition: Partition,
+        _ record: AuditRecord?
+    ) async throws(MessagingError) -> Int? {
         var command = RedisCommand(evaluating: Scripts.revokeTokens, keys: [Keyspace.prefix(partition)])
         command.append(kind)
         command.append(id.description)
+        command.append(record)
         guard let revoked = try await redis.lastingAnswer(to: command).int else {
             throw .unexpectedReply(to: Scripts.revokeTokens.name)
         }

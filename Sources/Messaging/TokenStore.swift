@@ -5,15 +5,20 @@ package struct TokenStore: Sendable {
     let redis: RedisClient
     private let claims: IdentityClaims
     private let lifetime: Duration
+    private let perMinute: Int
 
     /// How many live tokens one customer or agent may have. One more ends the oldest, so that asking for tokens for ever
     /// fills nothing.
     package static let maxLiveTokens = 1000
 
-    /// - Parameter lifetime: From issue; a token's expiry never moves.
-    package init(redis: RedisClient, lifetime: Duration) {
+    /// - Parameters:
+    ///   - lifetime: From issue; a token's expiry never moves.
+    ///   - perMinute: How many tokens a customer may get within a minute before one is refused to who names an identity; at
+    ///     most ``maxLiveTokens``; 0: any number.
+    package init(redis: RedisClient, lifetime: Duration, perMinute: Int = 0) {
         self.redis = redis
         self.lifetime = lifetime
+        self.perMinute = perMinute
         claims = IdentityClaims(redis: redis)
     }
 
@@ -53,29 +58,40 @@ package struct TokenStore: Sendable {
     /// - Parameters:
     ///   - name: 1 to 100 characters; used only when the customer is new.
     ///   - identity: `channelID` is 1 to 128 bytes of UTF-8, compared byte for byte within its channel.
-    /// - Throws: ``MessagingError`` `.storeUnavailable`: Redis gave no answer, or somebody is just claiming this identity.
+    ///   - isProved: whether whoever asks has proved that the identity is theirs. From the first time on, nobody gets a
+    ///     token for it without.
+    /// - Throws: ``MessagingError`` `.forbidden`: the identity was proved before, and is not now; `.rateLimited`;
+    ///   `.storeUnavailable`: Redis gave no answer, or somebody is just claiming this identity.
     ///   A token may then exist that nobody holds; it expires by itself, so simply repeat.
     /// - Complexity: One round trip, two for a linked identity; constant time in Redis.
     ///
     /// Source: access guide, "Obtaining a Customer Token", Q2 and Q3.
     package func issueToken(
         named name: String,
-        for identity: ChannelIdentity
+        for identity: ChannelIdentity,
+        isProved: Bool = false
     ) async throws(MessagingError) -> IssuedToken {
         let home = Partition(of: identity)
         for _ in 0..<3 {
             let token = Token.forCustomer(in: home)
-            switch try await issue(token, .identity(newID: UniqueID(in: home)), identity, name: name) {
+            switch try await issue(token, .identity(newID: UniqueID(in: home)), identity, name: name, isProved) {
             case .issued(let issued):
                 return issued
             case .reserved(let value):
                 _ = try await claims.settle(identity, seen: value)
             case .elsewhere(let customer):
                 let token = Token.forCustomer(customer)
-                if case .issued(let issued) = try await issue(token, .customer(customer), identity, name: "") {
-                    return issued
+                switch try await issue(token, .customer(customer), identity, name: "", isProved) {
+                case .issued(let issued): return issued
+                case .unproved: throw .unproved(identity)
+                case .limited(let wait): throw .tooManyTokens(wait)
+                case .elsewhere, .reserved, .unlisted, .unknown: break
                 }
                 _ = try await claims.settle(identity, seen: customer.description)
+            case .unproved:
+                throw .unproved(identity)
+            case .limited(let wait):
+                throw .tooManyTokens(wait)
             case .unlisted, .unknown:
                 throw .unexpectedReply(to: Scripts.issueCustomerToken.name)
             }
@@ -85,10 +101,15 @@ package struct TokenStore: Sendable {
 
     /// Issues a token for a customer; its channel is the customer's primary one.
     ///
+    /// - Parameter author: For the audit log.
     /// - Throws: ``MessagingError`` `.notFound`, `.storeUnavailable`.
-    package func issueToken(for customer: UniqueID) async throws(MessagingError) -> IssuedToken {
-        guard case .issued(let issued) = try await issue(.forCustomer(customer), .customer(customer), nil, name: "")
-        else { throw .noCustomer(customer) }
+    package func issueToken(
+        for customer: UniqueID,
+        by author: AuditAuthor? = nil
+    ) async throws(MessagingError) -> IssuedToken {
+        let record = author.map { AuditRecord(.tokenIssue, by: $0, on: .customer(customer)) }
+        let outcome = try await issue(.forCustomer(customer), .customer(customer), nil, name: "", audit: record)
+        guard case .issued(let issued) = outcome else { throw .noCustomer(customer) }
         return issued
     }
 
@@ -102,6 +123,8 @@ package struct TokenStore: Sendable {
         case issued(IssuedToken)
         case elsewhere(UniqueID)
         case reserved(value: String)
+        case unproved
+        case limited(Duration)
         case unlisted
         case unknown
     }
@@ -110,7 +133,9 @@ package struct TokenStore: Sendable {
         _ token: Token,
         _ subject: Subject,
         _ identity: ChannelIdentity?,
-        name: String
+        name: String,
+        _ isProved: Bool = false,
+        audit record: AuditRecord? = nil
     ) async throws(MessagingError) -> Outcome {
         var command = RedisCommand(
             evaluating: Scripts.issueCustomerToken,
@@ -132,6 +157,9 @@ package struct TokenStore: Sendable {
         command.append(token.hash)
         command.append(lifetime.milliseconds)
         command.append(Self.maxLiveTokens)
+        command.append(isProved ? "1" : "0")
+        command.append(perMinute)
+        command.append(record)
 
         let reply = try await redis.answer(to: command).array ?? []
         let words = reply.map { $0.string ?? "" }
@@ -153,6 +181,8 @@ package struct TokenStore: Sendable {
             guard let id = UniqueID(words[1]) else { break }
             return .elsewhere(id)
         case "reserved" where words.count == 2: return .reserved(value: words[1])
+        case "unproved": return .unproved
+        case "limited": return .limited(.milliseconds(reply.last?.int ?? 60_000))
         case "unlisted": return .unlisted
         case "unknown": return .unknown
         default: break
@@ -165,9 +195,14 @@ package struct TokenStore: Sendable {
 extension TokenStore {
     /// Issues a token for an active agent.
     ///
+    /// - Parameters:
+    ///   - author: For the audit log.
+    ///   - act: How it comes about.
     /// - Throws: ``MessagingError`` `.notFound` when there is no such agent or it is not active; `.storeUnavailable`.
     package func issueAgentToken(
-        for agent: UniqueID
+        for agent: UniqueID,
+        by author: AuditAuthor? = nil,
+        _ act: AuditRecord.Act = .tokenIssue
     ) async throws(MessagingError) -> (token: Token, expiresAt: Timestamp) {
         let token = Token.forAgent()
         var command = RedisCommand(evaluating: Scripts.issueAgentToken, keys: [Keyspace.prefix(.ofAgents)])
@@ -175,6 +210,7 @@ extension TokenStore {
         command.append(token.hash)
         command.append(lifetime.milliseconds)
         command.append(Self.maxLiveTokens)
+        command.append(author.map { AuditRecord(act, by: $0, on: .agent(agent)) })
         let reply = try await redis.answer(to: command).array ?? []
         if reply.first?.string == "issued", let expiry = reply.last?.int {
             return (token, Timestamp(milliseconds: expiry))
@@ -194,6 +230,22 @@ package struct IssuedToken: Sendable {
 }
 
 extension MessagingError {
+    fileprivate static func unproved(_ identity: ChannelIdentity) -> MessagingError {
+        MessagingError(
+            .forbidden,
+            "This \(identity.channel.rawValue) identity was proved before; without a proof nobody gets a token for it.",
+            field: "channelId"
+        )
+    }
+
+    fileprivate static func tooManyTokens(_ wait: Duration) -> MessagingError {
+        MessagingError(
+            .rateLimited,
+            "This customer got very many tokens within a minute. Keep the one you have, or wait.",
+            retryAfter: wait
+        )
+    }
+
     fileprivate static var noToken: MessagingError {
         MessagingError(.unauthenticated, "The token is not valid, or it expired or was revoked.")
     }

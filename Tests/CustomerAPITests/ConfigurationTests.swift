@@ -120,6 +120,6 @@ struct ConfigurationTests {
         for setting in Setting.all {
             #expect(Setting.help.contains("  \(setting.name)\n      \(setting.meaning)\n      (\(setting.type); "))
         }
-        #expect(Setting.all.count == 16)
+        #expect(Setting.all.count == 24)
     }
 }

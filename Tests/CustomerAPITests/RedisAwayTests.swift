@@ -74,7 +74,7 @@ struct RedisAwayTests {
     @Test("The start-up log says that identities are not proven, and how to make an admin")
     func startUpLog() async throws {
         try await TestAPI.run { api in
-            #expect(api.logs.all.contains { $0.contains("Identity proof is not on") })
+            #expect(api.logs.all.contains { $0.contains("Identity proof is off for WEB, WECHAT") })
             #expect(api.logs.all.contains { $0.contains("customer-api agent add") })
         }
     }

@@ -40,6 +40,9 @@ struct TestAPI: Sendable {
             var configuration = Configuration(redis: url)
             configuration.host = "127.0.0.1"
             configuration.port = 0
+            // Tests ask for more tokens from one address than people do.
+            configuration.tokenRequestsPerMinute = 0
+            configuration.customerTokensPerMinute = 0
             configure(&configuration)
             let logs = LogLines()
             let (ports, port) = AsyncStream.makeStream(of: Int.self)

@@ -171,6 +171,9 @@ class Ours(System):
             "LOG_LEVEL": "notice",
             "MAX_CONNECTIONS": "20000",
             "DRAIN_TIMEOUT": "1",
+            # All clients have one address.
+            "TOKEN_REQUESTS_PER_MINUTE": "0",
+            "CUSTOMER_TOKENS_PER_MINUTE": "0",
             **(environment or {}),
         }
         self.agents = []

@@ -75,6 +75,12 @@ export class Panel {
     if (this.#isOpen && !this.#session.isKnown && this.#options.name) this.#session.begin(this.#options.name);
   }
 
+  /** The page has a new proof of who the customer is. */
+  proved() {
+    const { client, isKnown } = this.#session;
+    if (isKnown && client.state === 'ended') client.start();
+  }
+
   // MARK: Building
 
   #build(onclose) {

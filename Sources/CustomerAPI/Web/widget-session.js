@@ -81,10 +81,12 @@ export class Session extends EventTarget {
     if (isOther && (renew ? previous : Date.parse(kept.expiresAt) > Date.now())) return kept.token;
     if (!this.isKnown) return null; // the site's storage was cleared
     const { id, name } = this.#visitor;
+    const { channel, expires, signature } = this.#options;
+    const proof = signature ? { expires: Number(expires), signature } : {};
     const answer = await fetch(new URL('api/v1/public/customer-token', this.#options.base), {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
-      body: JSON.stringify({ name, channel: this.#options.channel, channelId: id }),
+      body: JSON.stringify({ name, channel, channelId: id, ...proof }),
       credentials: 'omit',
       referrerPolicy: 'no-referrer',
     });

@@ -8,12 +8,16 @@
 //   data-name      the customer's name; without it the panel asks
 //   data-visitor   a long random text that only this customer's account has: the same conversation on all their devices.
 //                  Whoever knows it is that customer. Without it each device has an identity of its own
+//   data-expires, data-signature
+//                  the proof that the visitor is who data-visitor says, where the channel has a secret: README.md,
+//                  "Identity proof". Then data-visitor may be any id of an account
 //   data-lang      `en` or `zh`; else the page's <html lang>, else the browser's
 //   data-theme     `light` or `dark`; else as the device
 //   data-color     the accent, `#rrggbb`
 //   data-side      `left`; else right
 //
 // A page's own scripts have `CustomerChat.open()`, `.close()`, `.toggle()`, `.setName(name)`, `.isOpen` and `.unread`,
+// `.setProof(expires, signature)` for one that stays open for longer than its proof holds,
 // and the events `customer-chat:open`, `customer-chat:close` and `customer-chat:unread` (`detail`: the count) of
 // `document`.
 //
@@ -230,6 +234,10 @@
     setName: (name) => {
       options.name = name;
       loading?.then((shown) => shown.named());
+    },
+    setProof: (expires, signature) => {
+      Object.assign(options, { expires, signature });
+      loading?.then((shown) => shown.proved());
     },
     get isOpen() { return isOpen; },
     get unread() { return unread; },

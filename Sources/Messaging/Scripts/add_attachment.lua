@@ -25,6 +25,7 @@ if most_kept > 0 then
     redis.call('SET', prefix .. 'attachment-data:' .. id, data)
 end
 redis.call('INCRBY', used, charge)
+redis.call('SADD', prefix .. 'customer-attachments:' .. customer, id)
 redis.call('HSET', prefix .. 'attachment:' .. id,
     'customer', customer, 'name', name, 'contentType', content_type, 'size', size, 'createdAt', now)
 return 'added'

@@ -1,4 +1,5 @@
 -- Claims, releases, transfers or resolves a conversation for an agent, atomically, with a new fencing number.
+-- audit.lua and publish.lua stand before this.
 --
 -- KEYS[1]  prefix of the conversation's partition
 -- ARGV     action, conversation, the agent who does it, its role, the assignee's name from now on as JSON, ms, the agent
@@ -83,4 +84,5 @@ else
 end
 redis.call('HSET', key, 'state', state, 'assignee', assignee, 'assigneeName', name, 'fence', fence + 1)
 publish_assignment(prefix, customer, conversation, channel, state, assignee, fence + 1, seq, answered, name)
+audit(prefix)
 return {'ok'}

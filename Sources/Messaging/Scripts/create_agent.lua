@@ -1,4 +1,4 @@
--- Creates an agent and claims the login, as one atomic step.
+-- Creates an agent and claims the login, as one atomic step. audit.lua stands before this.
 --
 -- KEYS[1]  what every key of the agents' partition begins with
 -- ARGV[1]  agent id
@@ -35,6 +35,8 @@ redis.call('SET', prefix .. 'agent-login:' .. login, id)
 redis.call('HSET', prefix .. 'agent:' .. id,
     'login', login, 'name', name, 'role', role, 'password', password, 'active', '1', 'createdAt', now, 'updatedAt', now)
 redis.call('ZADD', prefix .. 'agent-list', now, id)
+
+audit(prefix)
 
 local reply = redis.call('HGETALL', prefix .. 'agent:' .. id)
 table.insert(reply, 1, 'created')

@@ -1,4 +1,4 @@
--- Issues a token to an active agent. agent_tokens.lua stands before this.
+-- Issues a token to an active agent. audit.lua and agent_tokens.lua stand before this.
 --
 -- KEYS[1]  what every key of the agents' partition begins with
 -- ARGV[1]  agent id
@@ -33,4 +33,5 @@ if surplus > 0 then
 end
 local latest = redis.call('ZRANGE', tokens, -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', tokens, latest[2])
+audit(prefix)
 return {'issued', expiry}

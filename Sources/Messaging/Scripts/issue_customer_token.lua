@@ -1,5 +1,5 @@
 -- Issues a customer token as one atomic step: by channel identity, finding or creating the customer, or by customer id.
--- Begins with customer_rows.lua.
+-- audit.lua and customer_rows.lua stand before this.
 --
 -- KEYS[1]   what every key of the partition begins with, such as '{p07g}:'
 -- ARGV[1]   'identity', or 'customer' for a customer known to live in this partition
@@ -12,10 +12,15 @@
 -- ARGV[8]   SHA-256 of the token, hex
 -- ARGV[9]   lifetime of the token, ms
 -- ARGV[10]  how many live tokens a customer may have; the oldest beyond that end
+-- ARGV[11]  '1' if whoever asks has proved that the identity is theirs
+-- ARGV[12]  how many tokens a customer may get within a minute before one is refused to who names an identity; 0 for any
+--           number
 --
 -- Reply     {'issued', customer id, name, channel, expiry in ms}
 --           {'elsewhere', customer id}  the identity is claimed for a customer of another partition
 --           {'reserved', value}         the identity is reserved by a creation under way
+--           {'unproved'}                the identity was proved once, and is not now
+--           {'limited', ms to wait}
 --           {'unlisted'}                the customer exists, but does not list this identity (any more)
 --           {'unknown'}                 there is no such customer
 local prefix = KEYS[1]
@@ -23,6 +28,7 @@ local byIdentity = ARGV[1] == 'identity'
 local id, channel, channelID, field = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local name, nameFolded, hash = ARGV[6], ARGV[7], ARGV[8]
 local lifetime, maxTokens = tonumber(ARGV[9]), tonumber(ARGV[10])
+local isProved, perMinute = ARGV[11] == '1', tonumber(ARGV[12])
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -45,7 +51,8 @@ if byIdentity then
     end
 end
 
-local customer = redis.call('HMGET', prefix .. 'customer:' .. id, 'name', 'primaryChannel', field)
+local proved = 'proved:' .. channel
+local customer = redis.call('HMGET', prefix .. 'customer:' .. id, 'name', 'primaryChannel', field, proved)
 if not customer[1] then
     return {'unknown'}
 end
@@ -55,16 +62,30 @@ if channelID ~= '' and not byIdentity then
         return {'unlisted'}
     end
 end
+if channelID ~= '' and customer[4] ~= channelID and isProved then
+    redis.call('HSET', prefix .. 'customer:' .. id, proved, channelID)
+elseif channelID ~= '' and customer[4] == channelID and not isProved then
+    return {'unproved'}
+end
 if channel == '' then
     channel = customer[2]
 end
 
 local expiry = now + lifetime
+local tokens = prefix .. 'customer-tokens:' .. id
+if channelID ~= '' and perMinute > 0 then
+    -- The expiries tell when tokens were issued.
+    local since = expiry - 60000
+    local recent = redis.call('ZCOUNT', tokens, since, expiry)
+    if recent >= perMinute then
+        local oldest = redis.call('ZRANGEBYSCORE', tokens, since, expiry, 'WITHSCORES', 'LIMIT', recent - perMinute, 1)
+        return {'limited', math.max(oldest[2] - since, 1)}
+    end
+end
 local token = prefix .. 'token:' .. hash
 redis.call('HSET', token, 'kind', 'customer', 'id', id, 'channel', channel, 'issuedAt', now, 'expiresAt', expiry)
 redis.call('PEXPIREAT', token, expiry)
 
-local tokens = prefix .. 'customer-tokens:' .. id
 redis.call('ZREMRANGEBYSCORE', tokens, '-inf', now)
 redis.call('ZADD', tokens, expiry, hash)
 local surplus = redis.call('ZCARD', tokens) - maxTokens
@@ -78,4 +99,5 @@ end
 local latest = redis.call('ZRANGE', tokens, -1, -1, 'WITHSCORES')
 redis.call('PEXPIREAT', tokens, latest[2])
 
+audit(prefix)
 return {'issued', id, customer[1], channel, expiry}

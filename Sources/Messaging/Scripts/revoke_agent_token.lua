@@ -1,4 +1,4 @@
--- Ends one token of an agent (logout). agent_tokens.lua stands before this.
+-- Ends one token of an agent (logout). audit.lua and agent_tokens.lua stand before this.
 --
 -- KEYS[1]  what every key of the agents' partition begins with
 -- ARGV[1]  agent id
@@ -10,4 +10,5 @@ if redis.call('HGET', prefix .. 'token:' .. hash, 'id') ~= agent then
     return 0
 end
 endToken(prefix, agent, hash)
+audit(prefix)
 return 1

@@ -1,5 +1,5 @@
 -- Ends one token of a customer, and tells the gateways that hold connections of theirs: 'x COUNT ID HASH'.
--- publish.lua stands before this.
+-- audit.lua and publish.lua stand before this.
 --
 -- KEYS[1]  prefix of the customer's partition
 -- ARGV[1]  customer id
@@ -21,6 +21,7 @@ for _, hash in ipairs(redis.call('ZRANGE', tokens, 0, -1)) do
         local boxes = {}
         add_customer(prefix, id, boxes, false)
         publish(prefix, boxes, 'x', id .. ' ' .. hash, id)
+        audit(prefix)
         break
     end
 end

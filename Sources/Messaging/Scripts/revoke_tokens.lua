@@ -1,5 +1,5 @@
 -- Ends all tokens of a customer or an agent, and tells the gateways that hold connections of theirs: 'x COUNT ID *'.
--- publish.lua stands before this.
+-- audit.lua and publish.lua stand before this.
 --
 -- KEYS[1]  prefix of the customer's partition, or of the agents'
 -- ARGV[1]  'customer' or 'agent'
@@ -29,4 +29,5 @@ else
     add_agent(prefix, id, boxes, false)
 end
 publish(prefix, boxes, 'x', id .. ' *', kind == 'customer' and id or '')
+audit(prefix)
 return revoked

@@ -1,5 +1,5 @@
 -- Changes an agent. A new password and deactivation end all of the agent's tokens in the same step, and the last active
--- admin stays one. agent_tokens.lua stands before this.
+-- admin stays one. audit.lua and agent_tokens.lua stand before this.
 --
 -- KEYS[1]  what every key of the agents' partition begins with
 -- ARGV[1]  agent id
@@ -48,6 +48,8 @@ if changes.password or changes.active == '0' then
         endToken(prefix, id, hash)
     end
 end
+
+audit(prefix)
 
 local reply = redis.call('HGETALL', key)
 table.insert(reply, 1, 'updated')

@@ -1,5 +1,5 @@
 -- Creates or changes a customer together with the identity claims of its own partition, as one atomic step.
--- Begins with customer_rows.lua.
+-- audit.lua and customer_rows.lua stand before this.
 --
 -- KEYS[1]  what every key of the partition begins with, such as '{p07g}:'
 -- ARGV     customer id
@@ -77,6 +77,8 @@ if isNew then
 elseif row then
     note_customer_edit(prefix, row)
 end
+
+audit(prefix)
 
 local reply = redis.call('HGETALL', key)
 table.insert(reply, 1, 'written')

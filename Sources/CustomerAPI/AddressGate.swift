@@ -1,0 +1,29 @@
+import Messaging
+import NIOCore
+import Synchronization
+
+/// Lets each client's address do something so often, at this program; others that share the load count for themselves.
+///
+/// A `Mutex` guards it.
+final class AddressGate: Sendable {
+    private let limit: Mutex<AddressLimit>?
+    private let what: String
+
+    /// - Parameters:
+    ///   - perMinute: 0 for any number. As many may come at once.
+    ///   - what: Names them for people.
+    init(perMinute: Int, _ what: String) {
+        limit = perMinute > 0 ? Mutex(AddressLimit(perMinute, per: .minutes(1), burst: perMinute)) : nil
+        self.what = what
+    }
+
+    /// - Throws: 429 with the time to wait.
+    func pass(_ address: NetworkAddress) throws {
+        guard let limit, let wait = limit.withLock({ $0.take(from: address) }) else { return }
+        throw MessagingError(
+            .rateLimited,
+            "Too many \(what) come from your address. Please wait before you try again.",
+            retryAfter: .nanoseconds(wait.nanoseconds)
+        )
+    }
+}

@@ -1,0 +1,130 @@
+import CustomerAPI
+import Messaging
+import Testing
+
+@Suite("How often one may ask")
+struct RequestLimitTests {
+    private func ask(_ api: TestAPI, _ id: String, from address: String? = nil) async throws -> Answer {
+        try await api.call(
+            "POST",
+            "/api/v1/public/customer-token",
+            body: #"{"name":"a","channel":"WEB","channelId":"\#(id)"}"#,
+            headers: address.map { ["X-Forwarded-For": $0] } ?? [:]
+        )
+    }
+
+    private func expectWait(_ answer: Answer) {
+        #expect(answer.status == 429)
+        #expect(answer.code == "rate_limited")
+        #expect(answer.headers["retry-after"].flatMap { Int($0) } ?? 0 > 0)
+    }
+
+    @Test("Past its token requests an address is 429, whatever it asks for, and others notice nothing")
+    func tokenRequests() async throws {
+        try await TestAPI.run {
+            $0.tokenRequestsPerMinute = 3
+        } _: { api in
+            for number in 0..<3 { #expect(try await ask(api, "a\(number)", from: "192.0.2.1").status == 200) }
+            expectWait(try await ask(api, "b", from: "192.0.2.1"))
+            // What the client wrote itself stands before what the proxy saw.
+            expectWait(try await ask(api, "b", from: "198.51.100.7, 192.0.2.1"))
+            #expect(try await ask(api, "b", from: "192.0.2.2").status == 200)
+            // A household has a whole /64.
+            for number in 0..<3 { #expect(try await ask(api, "c", from: "2001:db8::\(number)").status == 200) }
+            expectWait(try await ask(api, "c", from: "2001:db8::9"))
+        }
+    }
+
+    @Test("Without trusted proxies nobody can say that they are somebody else")
+    func untrusted() async throws {
+        try await TestAPI.run {
+            $0.tokenRequestsPerMinute = 1
+            $0.trustedProxies = .none
+        } _: { api in
+            #expect(try await ask(api, "a", from: "192.0.2.1").status == 200)
+            expectWait(try await ask(api, "a", from: "192.0.2.2"))
+        }
+    }
+
+    @Test(
+        "One customer gets so many tokens a minute by naming an identity, at all programs together; agents are not bound"
+    )
+    func customerTokens() async throws {
+        try await TestAPI.run {
+            $0.customerTokensPerMinute = 3
+        } _: { api in
+            // Another program.
+            let tokens = TokenStore(redis: api.redis, lifetime: .seconds(86_400), perMinute: 3)
+            let identity = ChannelIdentity(channel: .web, channelID: "a")
+            let customer = try await tokens.issueToken(named: "a", for: identity).customer
+            for _ in 0..<2 { #expect(try await ask(api, "a").status == 200) }
+            let refused = try await ask(api, "a")
+            expectWait(refused)
+            #expect(refused.headers["retry-after"].flatMap { Int($0) } ?? 61 <= 60)
+            #expect(await messagingCode { _ = try await tokens.issueToken(named: "a", for: identity) } == .rateLimited)
+            #expect(try await ask(api, "b").status == 200)
+            let path = "/api/v1/customers/\(customer)/token"
+            #expect(try await api.call("POST", path, token: api.agentToken()).status == 200)
+        }
+    }
+
+    @Test(
+        "An address that fails to log in as this and that is 429, also with a right password; a success costs nothing"
+    )
+    func failedLogins() async throws {
+        try await TestAPI.run {
+            $0.failedLoginsPerAddress = 3
+        } _: { api in
+            let body = #"{"login":"ann","name":"Ann","role":"agent","password":"correct horse"}"#
+            let root = try await api.agentToken("root", role: .admin)
+            #expect(try await api.call("POST", "/api/v1/agents", token: root, body: body).status == 201)
+            func login(_ login: String, _ password: String, from address: String) async throws -> Answer {
+                try await api.call(
+                    "POST",
+                    "/api/v1/agents/login",
+                    body: #"{"login":"\#(login)","password":"\#(password)"}"#,
+                    headers: ["X-Forwarded-For": address]
+                )
+            }
+            for _ in 0..<4 { #expect(try await login("ann", "correct horse", from: "192.0.2.1").status == 200) }
+            for number in 0..<3 {
+                #expect(try await login("guess-\(number)", "wrong", from: "192.0.2.1").status == 401)
+            }
+            expectWait(try await login("ann", "correct horse", from: "192.0.2.1"))
+            #expect(try await login("ann", "correct horse", from: "192.0.2.2").status == 200)
+        }
+    }
+
+    @Test("With ALLOWED_ORIGINS the headers that let a page read are for these origins only")
+    func origins() async throws {
+        let origins = try AllowedOrigins("https://shop.example.com")
+        try await TestAPI.run {
+            $0.allowedOrigins = origins
+        } _: { api in
+            for (origin, isAllowed) in [
+                ("https://shop.example.com", true), ("https://evil.example.com", false), ("null", false),
+                ("https://shop.example.com.evil.com", false),
+            ] {
+                for (method, path) in [
+                    ("OPTIONS", "/api/v1/customers"), ("GET", "/api/v1/customers"), ("GET", "/health"),
+                ] {
+                    let answer = try await api.call(method, path, headers: ["Origin": origin])
+                    #expect(answer.headers["access-control-allow-origin"] == (isAllowed ? origin : nil))
+                    #expect(answer.headers["vary"]?.contains("Origin") == true)
+                    let hasMethods = answer.headers["access-control-allow-methods"] != nil
+                    #expect(hasMethods == (isAllowed && method == "OPTIONS"))
+                }
+            }
+            #expect(!api.logs.all.contains { $0.contains("ALLOWED_ORIGINS is not set") })
+        }
+    }
+}
+
+private func messagingCode(_ body: () async throws -> Void) async -> MessagingError.Code? {
+    do {
+        try await body()
+        return nil
+    } catch {
+        return (error as? MessagingError)?.code
+    }
+}
