@@ -14,6 +14,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// `MAILBOX:NUMBER`: what this connection's messages bear as their origin.
     let origin: String
     let originBytes: ByteBuffer
+    /// What all messages of this connection have in common.
+    let sender: MessageSender
 
     var socket: WebSocketHandler?
     var feeds: [UniqueID: Feed] = [:]
@@ -84,6 +86,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         self.dialect = dialect
         origin = "\(hub.mailbox):\(String(number, radix: 36))"
         originBytes = ByteBuffer(string: origin)
+        sender = hub.log.sender(token.principal, origin: origin)
     }
 
     var principal: Principal { token.principal }
