@@ -99,6 +99,35 @@ struct AppendBatchTests {
         }
     }
 
+    @Test(
+        "One that fails after the writes that are for memory only takes none of the others out of the append-only file"
+    )
+    func replication() async throws {
+        try await LogFixture.run(appendOnly: true) { fixture in
+            var senders: [Principal] = []
+            var conversations: [UniqueID] = []
+            for _ in 0..<2 {
+                let id = try await fixture.makeCustomer()
+                senders.append(.customer(id: id, channel: .web))
+                conversations.append(try await fixture.append("hi", from: senders[senders.count - 1]).conversation)
+                // Somebody else's connection, so that there is something to publish.
+                _ = try await fixture.onLog { log, done in
+                    log.registerCustomer(id, in: "g.1", connections: 2, full: 0, listing: true, done)
+                }
+            }
+            // The count of the first one's mailbox can't be counted on.
+            let counts = Keyspace.prefix(conversations[0].partition) + "mailbox"
+            _ = try fixture.server.command("HSET", counts, "g.1", "no number")
+            let outcomes = try await append(zip(senders, conversations).map { ($0, "\($1)", nil) }, fixture)
+            let stored = outcomes.map { (try? $0.get())?.seq }
+            // Where both are in one partition, both fail.
+            try #require(conversations[0].partition == conversations[1].partition || stored == [nil, 2])
+            try await fixture.server.restart()
+            let length = try fixture.server.command("XLEN", Keyspace.log(conversations[1]))
+            #expect(length == "2")
+        }
+    }
+
     @Test("More than one command takes are stored in order all the same, and what is asked behind them sees them")
     func order() async throws {
         try await LogFixture.run { fixture in

@@ -314,6 +314,8 @@ for i = 1, #KEYS do
     local j = 5 * i
     local succeeded, reply = pcall(append, KEYS[i], ARGV[j - 1], ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3])
     if not succeeded then
+        -- It may have failed where nothing was to be replicated; the next ones are.
+        redis.set_repl(redis.REPL_ALL)
         failed = failed + 1
         -- `script:` as Redis has it in an error of a script: it may have done a part.
         reply = redis.error_reply((type(reply) == 'table' and reply.err or tostring(reply)) .. ' script: append_message')
