@@ -53,7 +53,7 @@ let package = Package(
             dependencies: ["Hiredis", nioCore, logging, crypto],
             resources: [
                 "add_note", "append_message", "change_assignment", "describe_conversations", "list_conversations",
-                "move_cursors", "publish", "publish_typing", "read_log",
+                "move_cursors", "publish", "publish_assignment", "publish_presence", "publish_typing", "read_log",
                 "register_agent", "register_customer", "tick",
                 "add_attachment", "agent_tokens", "audit", "begin_erasure", "count_login_attempt", "create_agent", "customer_changes",
                 "customer_rows", "delete_canned_answer", "erase_attachment", "erase_conversation", "finish_erasure",

@@ -91,7 +91,7 @@ extension Connection {
         }
     }
 
-    /// Pings with the position of each conversation in which something was delivered, and saves what was acknowledged.
+    /// Pings with the position of each conversation in which something was delivered.
     func confirm() {
         guard let socket, !isClosing else { return }
         for conversation in unconfirmed {
@@ -103,13 +103,14 @@ extension Connection {
             socket.sendPing(ByteBuffer(string: "\(conversation) \(feed.generation) \(feed.delivered)"))
         }
         unconfirmed.removeAll(keepingCapacity: true)
+    }
+
+    /// What the client has acknowledged and Redis does not know; the hub saves it.
+    func takeUnsaved(_ body: (_ conversation: UniqueID, _ seq: Int) -> Void) {
+        guard socket != nil, !isClosing else { return }
         for conversation in unsaved {
             guard let feed = feeds[conversation], feed.acknowledged > feed.persisted else { continue }
-            let seq = feed.acknowledged
-            hub.log.moveCursor(of: principal, in: conversation, to: seq, read: false) { [weak self] result in
-                guard case .success = result else { return }
-                self?.feeds[conversation]?.saved(seq)
-            }
+            body(conversation, feed.acknowledged)
         }
         unsaved.removeAll(keepingCapacity: true)
     }

@@ -14,6 +14,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// `MAILBOX:NUMBER`: what this connection's messages bear as their origin.
     let origin: String
     let originBytes: ByteBuffer
+    /// What all messages of this connection have in common.
+    let sender: MessageSender
 
     var socket: WebSocketHandler?
     var feeds: [UniqueID: Feed] = [:]
@@ -39,10 +41,14 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// Frames that were read but have to wait: at most what one read of the socket held.
     private var waiting: [ByteBuffer] = []
     private var isTaking = false
+    /// Whether this connection is among those that wait for ``Hub/hasRoom``.
+    var isAwaitingRoom = false
     /// Conversations whose position the client is to be pinged with.
     var unconfirmed: Set<UniqueID> = []
     /// Conversations whose acknowledged position is not in Redis yet.
     var unsaved: Set<UniqueID> = []
+    /// Whether the hub knows that it has one of both.
+    var isUnconfirmed = false
     /// The second since 1970 in whose sweep the token ends.
     var expirySecond = 0
     /// Since when something waits that the socket can't take.
@@ -84,6 +90,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         self.dialect = dialect
         origin = "\(hub.mailbox):\(String(number, radix: 36))"
         originBytes = ByteBuffer(string: origin)
+        sender = hub.log.sender(token.principal, origin: origin)
     }
 
     var principal: Principal { token.principal }
@@ -109,21 +116,29 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         } else {
             waiting.append(text)
         }
-        if !mayHandle { socket?.pauseReading() }
+        if !mayHandle {
+            socket?.pauseReading()
+            if !hub.hasRoom { hub.awaitRoom(self) }
+        }
     }
 
-    private var mayHandle: Bool { load < Self.maxLoad && socket?.isWritable == true }
+    private var mayHandle: Bool { load < Self.maxLoad && hub.hasRoom && socket?.isWritable == true }
 
     /// A request of this client begins.
-    func began(_ weight: Weight) { load += weight.rawValue }
+    func began(_ weight: Weight) {
+        load += weight.rawValue
+        hub.began()
+    }
 
     /// A request of this client is answered: the next may be taken.
     func finished(_ weight: Weight) {
         load -= weight.rawValue
         takeMore()
+        hub.finished()
     }
 
-    private func takeMore() {
+    /// Takes what waits, as far as there is room for it.
+    func takeMore() {
         // Requests that are refused at once finish inside `handle`.
         guard socket != nil, !isClosing, !isTaking else { return }
         isTaking = true
@@ -134,6 +149,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         isTaking = false
         if waiting.isEmpty, mayHandle {
             socket?.resumeReading()
+        } else if !hub.hasRoom {
+            hub.awaitRoom(self)
         }
     }
 
@@ -148,6 +165,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     }
 
     func readCompleted() {}
+
+    func willEndTurn(_ socket: WebSocketHandler) { hub.endTurn(of: socket) }
 
     func writabilityChanged(isWritable: Bool) {
         guard isWritable else {

@@ -39,14 +39,23 @@ final class Hub: @unchecked Sendable {
     /// Connections that are gone, by their principal, while Redis does not know it.
     private var goneUnsaid: [UniqueID: Connection] = [:]
     /// Connections that delivered or were told something since the last confirmation.
-    private var unconfirmed: Set<Int> = []
+    private var unconfirmed: [Connection] = []
     private var isConfirming = false
+    /// Requests of clients that are under way, and connections whose next ones have to wait, in order.
+    private var requests = 0
+    private var awaitingRoom = CircularBuffer<Connection>()
+    private var isGivingRoom = false
+    /// Sockets that were written to in this turn of the loop.
+    private var written: [WebSocketHandler] = []
 
     private var lastConfirmation = NIODeadline.uptimeNanoseconds(0)
 
     /// How long, at most, deliveries are gathered before one ping tells the client its position, and acknowledgements
     /// before they are saved.
-    static let confirmationInterval = TimeAmount.milliseconds(50)
+    static let confirmationInterval = TimeAmount.milliseconds(250)
+    /// Requests of this hub's clients that are under way at once. Past it none of them is read until some are answered: a
+    /// burst has to wait in front of Redis, where a command has ``COMMAND_TIMEOUT_MS``, not behind.
+    static let maxRequests = 1024
     /// How often some of the clients are sent away while draining.
     static let drainInterval = TimeAmount.milliseconds(50)
 
@@ -181,7 +190,6 @@ final class Hub: @unchecked Sendable {
         expiries[second]?.remove(connection.number)
         if expiries[second]?.isEmpty == true { expiries[second] = nil }
         neglected.remove(connection.number)
-        unconfirmed.remove(connection.number)
         sayGone(connection)
         if connections.isEmpty { endDraining() }
     }
@@ -236,7 +244,9 @@ final class Hub: @unchecked Sendable {
     /// `connection` has something to tell its client about its position, or to save of it: at the end of this turn of
     /// the loop, or, while there is much of it, once per ``confirmationInterval``.
     func confirmSoon(_ connection: Connection) {
-        unconfirmed.insert(connection.number)
+        guard !connection.isUnconfirmed else { return }
+        connection.isUnconfirmed = true
+        unconfirmed.append(connection)
         guard !isConfirming else { return }
         isConfirming = true
         let due = lastConfirmation + Self.confirmationInterval
@@ -250,9 +260,76 @@ final class Hub: @unchecked Sendable {
     private func confirm() {
         isConfirming = false
         lastConfirmation = .now()
-        let numbers = unconfirmed
+        let connections = unconfirmed
         unconfirmed = []
-        for number in numbers { connections[number]?.confirm() }
+        for connection in connections { connection.isUnconfirmed = false }
+        for connection in connections { connection.confirm() }
+        savePositions(of: connections)
+    }
+
+    /// One command for each reader and conversation, on however many connections it was read.
+    private func savePositions(of connections: [Connection]) {
+        var readers: [Position: [(connection: Connection, seq: Int)]] = [:]
+        for connection in connections {
+            connection.takeUnsaved { conversation, seq in
+                let position = Position(reader: connection.principal.id, conversation: conversation)
+                readers[position, default: []].append((connection, seq))
+            }
+        }
+        for (position, places) in readers {
+            guard let furthest = places.max(by: { $0.seq < $1.seq }) else { continue }
+            let conversation = position.conversation
+            log.moveCursor(of: furthest.connection.principal, in: conversation, to: furthest.seq, read: false) {
+                result in
+                guard case .success = result else { return }
+                for (connection, seq) in places { connection.feeds[conversation]?.saved(seq) }
+            }
+        }
+    }
+
+    private struct Position: Hashable {
+        let reader: UniqueID
+        let conversation: UniqueID
+    }
+
+    // MARK: Turns
+
+    /// One task of the loop for all sockets that were written to in this turn of it.
+    func endTurn(of socket: WebSocketHandler) {
+        if written.isEmpty {
+            eventLoop.execute { [self] in
+                let sockets = written
+                written = []
+                for socket in sockets { socket.endTurn() }
+            }
+        }
+        written.append(socket)
+    }
+
+    // MARK: Room
+
+    /// Whether a client's request may be taken.
+    var hasRoom: Bool { requests < Self.maxRequests }
+
+    /// `connection` has something to take once there is room.
+    func awaitRoom(_ connection: Connection) {
+        guard !connection.isAwaitingRoom else { return }
+        connection.isAwaitingRoom = true
+        awaitingRoom.append(connection)
+    }
+
+    func began() { requests += 1 }
+
+    func finished() {
+        requests -= 1
+        guard !isGivingRoom, !awaitingRoom.isEmpty else { return }
+        // What is refused at once finishes in here.
+        isGivingRoom = true
+        while hasRoom, let next = awaitingRoom.popFirst() {
+            next.isAwaitingRoom = false
+            next.takeMore()
+        }
+        isGivingRoom = false
     }
 
     /// `connection` misses something that should come by itself; the next sweep looks whether it did.

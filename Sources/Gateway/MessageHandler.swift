@@ -26,15 +26,15 @@ extension Connection {
             append(draft)
         case .typing(let conversation, let isTyping):
             began(.message)
-            hub.log.publishTyping(of: principal, in: conversation, isTyping: isTyping) { [weak self] result in
-                defer { self?.finished(.message) }
-                if case .failure(let error) = result { self?.report(.init(error), about: clientMessage.frame) }
+            hub.log.publishTyping(of: principal, in: conversation, isTyping: isTyping) { [self] result in
+                defer { finished(.message) }
+                if case .failure(let error) = result { report(.init(error), about: clientMessage.frame) }
             }
         case .read(let conversation, let seq):
             began(.message)
-            hub.log.moveCursor(of: principal, in: conversation, to: seq, read: true) { [weak self] result in
-                defer { self?.finished(.message) }
-                if case .failure(let error) = result { self?.report(.init(error), about: clientMessage.frame) }
+            hub.log.moveCursor(of: principal, in: conversation, to: seq, read: true) { [self] result in
+                defer { finished(.message) }
+                if case .failure(let error) = result { report(.init(error), about: clientMessage.frame) }
             }
         case .ack(let conversation, let seq, let generation):
             acknowledge(conversation, seq: seq, generation: generation)
@@ -56,14 +56,13 @@ extension Connection {
         began(.message)
         appendsInFlight += 1
         hub.log.append(
-            from: principal,
-            origin: origin,
+            from: sender,
             reference: draft.conversationReference,
             tail: tail,
             clientMessageID: hub.configuration.lacks(.deduplication)
                 ? nil : draft.clientMessageID.map(JSONStringLiteral.canonical)
-        ) { [weak self] result in
-            guard let self else { return }
+        ) { [self, clientMessageID = draft.clientMessageID, reference = draft.conversationReference] result in
+            // Holds neither the frame nor, as it is always called, more than this connection for a while.
             appendsInFlight -= 1
             defer { finished(.message) }
             if case .success(let message) = result, !message.isDuplicate { hub.figures.countMessage() }
@@ -73,7 +72,7 @@ extension Connection {
                 if dialect == .full {
                     send(
                         ServerMessage.ack(
-                            clientMessageID: draft.clientMessageID,
+                            clientMessageID: clientMessageID,
                             conversationID: message.conversation,
                             id: message.id,
                             seq: message.seq,
@@ -83,7 +82,15 @@ extension Connection {
                     )
                 }
                 stored(message)
-            case .failure(let error): report(.init(error), about: ClientMessage.message(draft).frame)
+            case .failure(let error):
+                report(
+                    .init(error),
+                    about: FrameReference(
+                        type: "message",
+                        conversation: reference,
+                        clientMessageID: clientMessageID
+                    )
+                )
             }
         }
     }
@@ -97,8 +104,7 @@ extension Connection {
     ) {
         let start: MessageLog.Start = after.map { .after($0) } ?? .before(before ?? Int(Int32.max))
         began(.page)
-        hub.log.read(conversation, from: start, limit: limit) { [weak self] result in
-            guard let self else { return }
+        hub.log.read(conversation, from: start, limit: limit) { [self] result in
             defer { finished(.page) }
             switch result {
             case .success(let page?) where principal.isAgent || page.customer == principal.id:
@@ -124,8 +130,7 @@ extension Connection {
     /// Delivers again after the position that the client has: complete, in pages, at the pace the client reads.
     private func resume(_ conversation: UniqueID, generation: Int, seq: Int, _ frame: FrameReference) {
         began(.page)
-        hub.log.read(conversation, from: .after(seq), limit: 0, generation: generation) { [weak self] result in
-            guard let self else { return }
+        hub.log.read(conversation, from: .after(seq), limit: 0, generation: generation) { [self] result in
             defer { finished(.page) }
             switch result {
             case .success(let page?) where isAudience(of: page):

@@ -10,12 +10,20 @@ package protocol WebSocketDelegate: AnyObject {
     func receivedPong(_ payload: ByteBuffer)
     /// All that the socket had to read for now was handed over; what is sent in here still leaves in the same write.
     func readCompleted()
+    /// Something was sent, and is to leave in a write at the end of this turn of the loop: ``WebSocketHandler/endTurn()``.
+    func willEndTurn(_ socket: WebSocketHandler)
     /// The peer reads too slowly for what is sent (`false`), or has caught up (`true`).
     func writabilityChanged(isWritable: Bool)
     /// The socket takes and gives nothing any more: it is closed, or its close handshake has begun (but see
     /// ``WebSocketHandler/closeAfterReading(_:reason:)``). Called once, last, and never from inside
     /// ``WebSocketHandler/close(_:reason:)``.
     func disconnected()
+}
+
+extension WebSocketDelegate {
+    package func willEndTurn(_ socket: WebSocketHandler) {
+        socket.eventLoop.assumeIsolated().execute { socket.endTurn() }
+    }
 }
 
 /// One WebSocket, from the bytes of its TCP connection: carries out what ``WebSocketStateMachine`` decides and hands messages
@@ -58,7 +66,7 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     // MARK: For the delegate
 
     /// Whether the peer keeps up with what is sent: less than the high-water mark of bytes wait.
-    package var isWritable: Bool { context?.channel.isWritable ?? false }
+    package private(set) var isWritable = false
 
     /// Bytes that were sent and that the system has not taken yet.
     package var bufferedBytes: Int {
@@ -123,10 +131,17 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
         if gathered?.readableBytes ?? 0 >= Self.maxGatheredBytes { writeGathered() }
         guard !isReading, !isFlushScheduled else { return }
         isFlushScheduled = true
-        eventLoop.assumeIsolated().execute {
-            self.isFlushScheduled = false
-            self.flush()
+        if let delegate {
+            delegate.willEndTurn(self)
+        } else {
+            eventLoop.assumeIsolated().execute { self.endTurn() }
         }
+    }
+
+    /// Lets what was sent in this turn of the loop leave.
+    package func endTurn() {
+        isFlushScheduled = false
+        flush()
     }
 
     private func writeGathered() {
@@ -193,6 +208,7 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
 
     package func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        isWritable = context.channel.isWritable
         if context.channel.isActive { begin() }
     }
 
@@ -221,7 +237,7 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     }
 
     package func channelWritabilityChanged(context: ChannelHandlerContext) {
-        let isWritable = context.channel.isWritable
+        isWritable = context.channel.isWritable
         if isWritable, let payload = delayedPong {
             delayedPong = nil
             write(WebSocketFrame.encode(.pong, payload))
@@ -249,5 +265,6 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
         closeTimer?.cancel()
         endDelegate(later: false)
         self.context = nil
+        isWritable = false
     }
 }

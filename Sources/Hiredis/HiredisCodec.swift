@@ -92,56 +92,10 @@ extension Slice<UnsafeRawBufferPointer> {
 
 // MARK: - Bytes to replies
 
-/// A reply that hiredis owns: valid only until the closure that was given it returns. Take out what is needed.
-package struct HiredisReply {
-    private let pointer: UnsafeMutablePointer<redisReply>
-
-    fileprivate init(_ pointer: UnsafeMutablePointer<redisReply>) {
-        self.pointer = pointer
-    }
-
-    /// The reply as a value, or as the error that it is.
-    package func result() -> Result<RedisReply, RedisError> {
-        switch value() {
-        case .error(let text): .failure(RedisError(reply: text))
-        case let reply: .success(reply)
-        }
-    }
-
-    package func value() -> RedisReply {
-        switch pointer.pointee.type {
-        case REDIS_REPLY_STRING: .bulk(Array(bytes))
-        case REDIS_REPLY_STATUS: .status(String(decoding: bytes, as: UTF8.self))
-        case REDIS_REPLY_ERROR: .error(String(decoding: bytes, as: UTF8.self))
-        case REDIS_REPLY_INTEGER: .integer(Int(pointer.pointee.integer))
-        case REDIS_REPLY_ARRAY: .array((0..<count).map { element($0)?.value() ?? .null })
-        case REDIS_REPLY_NIL: .null
-        // RESP3 kinds of hiredis 1.x. They come only to who says HELLO 3, and we do not.
-        default: .error("ERR reply of a kind that RESP2 does not have")
-        }
-    }
-
-    /// The bytes of a bulk, a status or an error, in place; empty for other kinds.
-    package var bytes: UnsafeRawBufferPointer {
-        guard let text = pointer.pointee.str else { return UnsafeRawBufferPointer(start: nil, count: 0) }
-        return UnsafeRawBufferPointer(start: text, count: Int(pointer.pointee.len))
-    }
-
-    var isError: Bool { pointer.pointee.type == REDIS_REPLY_ERROR }
-
-    /// The number of elements; 0 unless it is an array.
-    package var count: Int { pointer.pointee.type == REDIS_REPLY_ARRAY ? Int(pointer.pointee.elements) : 0 }
-
-    /// The element at `index`, or `nil` past the end.
-    package func element(_ index: Int) -> HiredisReply? {
-        guard index < count, let elements = pointer.pointee.element, let element = elements[index] else { return nil }
-        return HiredisReply(element)
-    }
-}
-
 /// Cuts a stream of bytes into replies. Not thread-safe: its owner's event loop guards it.
 package final class HiredisReader {
     private let reader: UnsafeMutablePointer<redisReader>
+    private let parts = HiredisReplyParts()
 
     /// hiredis moves the rest of its buffer to the front after each kilobyte that it has read, so that a big feed takes
     /// quadratic time: 210 kB at once cost nine times as much as in slices of this size.
@@ -149,8 +103,44 @@ package final class HiredisReader {
 
     package init() {
         // `nil` means that there is no memory for 200 bytes; Swift's own allocations end the program in that case too.
-        guard let reader = redisReaderCreate() else { fatalError("hiredis has no memory for a reader.") }
+        guard let reader = redisReaderCreateWithFunctions(Self.functions) else {
+            fatalError("hiredis has no memory for a reader.")
+        }
         self.reader = reader
+        reader.pointee.privdata = Unmanaged.passUnretained(parts).toOpaque()
+    }
+
+    /// Called by hiredis for each part of a reply. What they return only has to be something, and nothing is to be freed.
+    // Never written to, and valid for as long as the program runs.
+    nonisolated(unsafe) private static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
+        let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
+        functions.initialize(to: redisReplyObjectFunctions())
+        functions.pointee.createString = { task, text, length in
+            guard let task else { return nil }
+            let kind: HiredisReplyParts.Kind =
+                switch task.pointee.type {
+                case REDIS_REPLY_STRING: .bulk
+                case REDIS_REPLY_STATUS: .status
+                case REDIS_REPLY_ERROR: .error
+                // RESP3 kinds of hiredis 1.x. They come only to who says HELLO 3, and we do not.
+                default: .unknown
+                }
+            return take(task) { $0.append(kind, UnsafeRawBufferPointer(start: text, count: Int(length))) }
+        }
+        functions.pointee.createArray = { task, count in take(task) { $0.append(.array, Int(count)) } }
+        functions.pointee.createInteger = { task, value in take(task) { $0.append(.integer, Int(value)) } }
+        functions.pointee.createNil = { task in take(task) { $0.append(.null) } }
+        functions.pointee.freeObject = { _ in }
+        return functions
+    }()
+
+    private static func take(
+        _ task: UnsafePointer<redisReadTask>?,
+        _ append: (HiredisReplyParts) -> Void
+    ) -> UnsafeMutableRawPointer? {
+        guard let data = task?.pointee.privdata else { return nil }
+        append(Unmanaged<HiredisReplyParts>.fromOpaque(data).takeUnretainedValue())
+        return data
     }
 
     deinit {
@@ -169,9 +159,9 @@ package final class HiredisReader {
             while true {
                 var raw: UnsafeMutableRawPointer?
                 guard redisReaderGetReply(reader, &raw) == REDIS_OK else { throw violation }
-                guard let raw else { break }
-                defer { freeReplyObject(raw) }
-                guard body(HiredisReply(raw.assumingMemoryBound(to: redisReply.self))) else { return }
+                guard raw != nil else { break }
+                defer { parts.removeAll() }
+                guard body(HiredisReply(parts)) else { return }
             }
             offset += slice.count
         }
@@ -305,11 +295,11 @@ struct HiredisSocket: Sendable {
                 throw RedisError(.unavailable, "Redis closed the connection while logging in.", mayHaveRun: false)
             }
             defer { freeReplyObject(raw) }
-            switch HiredisReply(raw.assumingMemoryBound(to: redisReply.self)).result() {
-            case .success(let reply): replies.append(reply)
-            case .failure(let error):
-                if step.isRequired { throw error }
+            switch RedisReply(raw.assumingMemoryBound(to: redisReply.self)) {
+            case .error(let text):
+                if step.isRequired { throw RedisError(reply: text) }
                 replies.append(.null)
+            case let reply: replies.append(reply)
             }
         }
         return replies
@@ -329,6 +319,27 @@ struct HiredisSocket: Sendable {
             "Could not \(verb) Redis at \(configuration.address): \(reason).",
             mayHaveRun: false
         )
+    }
+}
+
+extension RedisReply {
+    /// Copies an object that hiredis made.
+    fileprivate init(_ pointer: UnsafePointer<redisReply>) {
+        let text = UnsafeRawBufferPointer(start: pointer.pointee.str, count: Int(pointer.pointee.len))
+        switch pointer.pointee.type {
+        case REDIS_REPLY_STRING: self = .bulk(Array(text))
+        case REDIS_REPLY_STATUS: self = .status(String(decoding: text, as: UTF8.self))
+        case REDIS_REPLY_ERROR: self = .error(String(decoding: text, as: UTF8.self))
+        case REDIS_REPLY_INTEGER: self = .integer(Int(pointer.pointee.integer))
+        case REDIS_REPLY_ARRAY:
+            self = .array(
+                (0..<Int(pointer.pointee.elements)).map { index in
+                    pointer.pointee.element[index].map { RedisReply($0) } ?? .null
+                }
+            )
+        case REDIS_REPLY_NIL: self = .null
+        default: self = .error("ERR reply of a kind that RESP2 does not have")
+        }
     }
 }
 

@@ -46,11 +46,26 @@ package struct RedisCommand: Sendable {
     ///
     /// Where Redis does not have the script (restart, `SCRIPT FLUSH`) the connection sends its source instead.
     package init(evaluating script: RedisScript, keys: [String]) {
+        self.init(evaluating: script)
+        append(keys.count)
+        for key in keys { append(key) }
+    }
+
+    /// `EVALSHA sha1`, for a script whose keys come to light with its arguments: append these, then ``insert(keys:)``.
+    package init(evaluating script: RedisScript) {
         self.init(name: "EVALSHA", script: script)
         mustBeReplicated = script.mustBeReplicated
         append(script.sha1)
-        append(keys.count)
-        for key in keys { append(key) }
+    }
+
+    /// Puts `numkeys key …` behind the SHA-1. Once per command.
+    package mutating func insert(keys: [String]) {
+        var inserted = RedisCommand(name: String(keys.count), script: nil)
+        for key in keys { inserted.append(key) }
+        let offset = 2 * Self.lengthBytes + "EVALSHA".utf8.count + 40
+        storage.insert(contentsOf: inserted.storage, at: offset)
+        argumentCount += inserted.argumentCount
+        if let index = runIDIndex { runIDIndex = index + inserted.argumentCount }
     }
 
     private init(name: String, script: RedisScript?) {
@@ -97,10 +112,42 @@ package struct RedisCommand: Sendable {
         if done == nil { append(Array(bytes)) }
     }
 
+    /// Appends one argument that `write` puts together.
+    package mutating func append(_ write: (inout RedisArgument) -> Void) {
+        let start = storage.count
+        var argument = RedisArgument()
+        swap(&argument.bytes, &storage)
+        argument.bytes.append(contentsOf: repeatElement(0, count: Self.lengthBytes))
+        write(&argument)
+        swap(&argument.bytes, &storage)
+        let length = UInt32(storage.count - start - Self.lengthBytes)
+        storage.withUnsafeMutableBytes { $0.storeBytes(of: length, toByteOffset: start, as: UInt32.self) }
+        argumentCount += 1
+    }
+
     private mutating func append(raw bytes: UnsafeRawBufferPointer) {
         // Redis refuses arguments past 512 MB; a trap here is a defect of the caller, which must bound what it stores.
         withUnsafeBytes(of: UInt32(bytes.count)) { storage.append(contentsOf: $0) }
         storage.append(contentsOf: bytes)
         argumentCount += 1
+    }
+}
+
+/// An argument in the making: its pieces, one after the other.
+package struct RedisArgument {
+    /// The arguments before it, and what there is of this one.
+    fileprivate var bytes: [UInt8] = []
+
+    package mutating func write(_ piece: [UInt8]) { bytes.append(contentsOf: piece) }
+
+    package mutating func write(_ piece: ByteBuffer) {
+        piece.withUnsafeReadableBytes { bytes.append(contentsOf: $0) }
+    }
+
+    /// - Parameter fill: writes all `count` bytes.
+    package mutating func write(count: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void) {
+        let start = bytes.count
+        bytes.append(contentsOf: repeatElement(0, count: count))
+        bytes.withUnsafeMutableBytes { fill(UnsafeMutableRawBufferPointer(rebasing: $0[start...])) }
     }
 }

@@ -61,6 +61,11 @@ package final class RedisConnection: @unchecked Sendable {
         }
     }
 
+    /// Whether it is to a Redis Cluster: all keys of a command must be in one slot.
+    package var isOfCluster: Bool {
+        if case .cluster = target { true } else { false }
+    }
+
     /// Whether a command sent now would be written, whatever its key.
     package var isReady: Bool {
         switch target {

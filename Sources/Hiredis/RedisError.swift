@@ -39,7 +39,7 @@ package struct RedisError: Error, Sendable, Equatable {
     /// Some prefixes mean that Redis looked at the command and refused to start it. The same words can come from inside
     /// a script that had already written something; those replies name the script, so they count as "may have run". Not
     /// so `READONLY`: a server does not become a replica while a script runs, so there the first write was refused too.
-    init(reply text: String) {
+    package init(reply text: String) {
         let prefix = RedisError.prefix(of: text)
         let refused = RedisError.refusals.contains(prefix) && (prefix == "READONLY" || !text.contains("script:"))
         self.init(.server(prefix: prefix), text, mayHaveRun: !refused)

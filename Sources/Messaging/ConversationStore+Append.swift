@@ -5,7 +5,7 @@ extension ConversationStore {
     /// The longest message by this way, in bytes of JSON: as long as the gateways' clients may send by default.
     package static let maxMessageBytes = 65_536
 
-    /// Stores a message that came by REST and publishes it to everybody it is for, as ``MessageLog/append(from:origin:reference:tail:clientMessageID:_:)``.
+    /// Stores a message that came by REST and publishes it to everybody it is for, as ``MessageLog/append(from:reference:tail:clientMessageID:_:)``.
     ///
     /// - Parameters:
     ///   - reference: which conversation: an id, a customer's own name for one, or empty.
@@ -23,9 +23,8 @@ extension ConversationStore {
         limits: MessageLog.Limits
     ) async throws(MessagingError) -> AppendedMessage {
         let clientMessageID = clientMessageID.map { ByteBuffer(string: JSONText.literal($0)) }
-        let appending = MessageLog.appending(
-            from: principal,
-            origin: "-",
+        let appending = AppendBatch.command(
+            from: MessageSender(principal, origin: "-", limits),
             reference: reference,
             tail: Message.recordTail(
                 content: ByteBuffer(string: JSONText.literal(content)),
@@ -37,7 +36,8 @@ extension ConversationStore {
             limits,
             Scripts.appendMessage[0]
         )
-        guard let (command, messageID) = appending else { throw MessagingError(refusal: "not_found") }
-        return try AppendedMessage.read(try await redis.answer(to: command), messageID: messageID).get()
+        guard let (command, id, named) = appending else { throw MessagingError(refusal: "not_found") }
+        let reply = try await redis.answer(to: command)
+        return try AppendedMessage.read(reply.array?.first ?? .null, id: id, named: named).get()
     }
 }

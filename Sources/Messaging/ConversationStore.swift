@@ -38,7 +38,10 @@ package struct ConversationStore: Sendable {
     ) async throws(MessagingError) -> Page<Conversation> {
         let (ids, total) = try await ConversationListing(redis: redis)
             .ids(matching: filter, by: order, from: page * size, count: size)
-        return Page(content: try await records(of: ids, for: agent), totalElements: total, page: page, size: size)
+        var records = try await records(of: ids, for: agent)
+        // What a page holds is found by times that may be 200 ms old; how it is sorted is exact.
+        if order == .newest { records.sort { $0.rank > $1.rank } }
+        return Page(content: records, totalElements: total, page: page, size: size)
     }
 
     /// Those of `ids` that exist, in that order.
@@ -236,4 +239,8 @@ extension Result where Success == RedisReply, Failure == RedisError {
     func orThrow() throws(MessagingError) -> RedisReply {
         do { return try get() } catch { throw MessagingError(error) }
     }
+}
+
+extension Conversation {
+    fileprivate var rank: RankedID { RankedID(id: id, score: lastMessageAt.milliseconds) }
 }

@@ -149,7 +149,7 @@ package struct CustomerErasure: Sendable {
                         channel: .web
                     )
                 else { continue }
-                if let digest = MessageLog.digest(of: message) {
+                if let digest = AppendBatch.digest(of: message) {
                     places.append(Keyspace.sent(digest, in: customer.partition))
                     names += 1
                 }

@@ -10,7 +10,7 @@
 /// | `{p}:identity:CHANNEL:CHANNELID` | string | the id of the customer who has that channel identity, or `ID@MS`: reserved for ID at MS by a creation under way | none |
 /// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to; `row`; `tokensRevokedAt`; `proved:CHANNEL`: the channel id of that channel that was proved | none |
 /// | `{p}:customer-ids` | string | the ids of the partition's customers, 16 bytes each, in the order of creation; the number of an id, from 0, is its customer's `row` | none |
-/// | `{p}:customer-times` | string | `lastInteractionAt` of each row (ms), 6 bytes each | none |
+/// | `{p}:customer-times` | string | `lastInteractionAt` of each row (ms, up to 200 ms old), 6 bytes each | none |
 /// | `{p}:customer-touches` | string | a mark for each 128 rows, 8 bytes each; another one with each new time among them | none |
 /// | `{p}:customer-edits` | stream | the `row` of each changed record | the last 1,000 |
 /// | `{p}:customers` | zset | ids of customers without a `row`, stored by a version before there were rows; emptied by customer-api | as its last member |
@@ -22,7 +22,7 @@
 /// | `{p}:log:ID` | stream | the messages, field `m`; entry id `<seq>-0` | the last `CONVERSATION_LOG_LIMIT` |
 /// | `{p}:cursors:ID` | hash | reader id → seq acknowledged; `read:` + reader id → seq read; `seen:` + reader id → messages of the other side up to there | none |
 /// | `{p}:notes:ID` | list | the notes that agents made about a conversation; see ``Note`` | none |
-/// | `{p}:conversations` | zset | conversation ids by last message (ms) | none |
+/// | `{p}:conversations` | zset | conversation ids by last message (ms, up to 200 ms old) | none |
 /// | `{p}:waiting` | zset | ids of conversations nobody answers yet, by the time that began (ms) | none |
 /// | `{p}:assigned:AGENT` | zset | ids of that agent's unresolved conversations, by assignment (ms) | none |
 /// | `{p}:sent:DIGEST` | string | where the message with that sender (an agent's: and conversation) and `clientMessageId` is: conversation id and message id (16 bytes each), seq (4), time in ms (6); DIGEST is 15 bytes of SHA-256 | 24 h |
@@ -36,9 +36,9 @@
 /// | `{p}:audit` | stream | who did what to which customer, conversation or agent, field `r` (``AuditRecord``) | `AUDIT_RETENTION` days, 20,000 at most |
 /// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
 /// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
-/// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition | as its lease |
+/// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition, in memory only | as its lease |
 /// | `{p}:mailbox-customers:MAILBOX` | set | customers that have a route to that mailbox | as its routes |
-/// | `{p}:leases` | hash | mailbox → when its gateway counts as dead (ms), renewed every second | 5 s past its gateway's death |
+/// | `{p}:leases` | hash | mailbox → when its gateway counts as dead (ms), renewed every second, renewals in memory only | 5 s past its gateway's death |
 /// | `{p}:to:MAILBOX` | pub/sub | what is for the connections of one event loop of one gateway | – |
 ///
 /// Agents are few and live in one partition, ``Partition/ofAgents``, with what there is once for the whole system:
@@ -61,7 +61,8 @@ package enum Keyspace {
     package static let layout = "layout"
 
     /// What every key of `partition` begins with: the hash tag and a colon.
-    package static func prefix(_ partition: Partition) -> String { partition.tag + ":" }
+    package static func prefix(_ partition: Partition) -> String { prefixes[partition.number] }
+    private static let prefixes = Partition.all.map { $0.tag + ":" }
 
     package static func identity(_ identity: ChannelIdentity) -> String {
         "\(prefix(Partition(of: identity)))identity:\(identity.channel.rawValue):\(identity.channelID)"
@@ -111,7 +112,7 @@ package enum Keyspace {
     package static func erasures(in partition: Partition) -> String { "\(prefix(partition))erasures" }
     package static func audit(in partition: Partition) -> String { "\(prefix(partition))audit" }
     package static let auditOfRefusals = "\(prefix(.ofAgents))audit-refusals"
-    /// - Parameter digest: ``MessageLog/digest(of:)``.
+    /// - Parameter digest: ``AppendBatch/digest(of:)``.
     static func sent(_ digest: [UInt8], in partition: Partition) -> [UInt8] {
         Array("\(prefix(partition))sent:".utf8) + digest
     }

@@ -94,15 +94,16 @@ package struct Message: Sendable, Equatable {
         clientMessageID: ByteBuffer?,
         senderNote: ByteBuffer?
     ) -> ByteBuffer {
-        let parts = [content, metadata ?? ByteBuffer(), clientMessageID ?? ByteBuffer(), senderNote ?? ByteBuffer()]
-        var tail = ByteBuffer()
-        tail.reserveCapacity(24 + parts.reduce(0) { $0 + $1.readableBytes })
-        for (index, part) in parts.enumerated() {
-            if index > 0 { tail.writeInteger(UInt8(ascii: " ")) }
-            tail.writeString(String(part.readableBytes))
-        }
-        tail.writeInteger(UInt8(ascii: "\n"))
-        for part in parts { tail.writeImmutableBuffer(part) }
+        func length(_ part: ByteBuffer?) -> Int { part?.readableBytes ?? 0 }
+        let lengths = (length(content), length(metadata), length(clientMessageID), length(senderNote))
+        var tail = ByteBufferAllocator().buffer(
+            capacity: 32 + lengths.0 + lengths.1 + lengths.2 + lengths.3
+        )
+        tail.writeString("\(lengths.0) \(lengths.1) \(lengths.2) \(lengths.3)\n")
+        tail.writeImmutableBuffer(content)
+        if let metadata { tail.writeImmutableBuffer(metadata) }
+        if let clientMessageID { tail.writeImmutableBuffer(clientMessageID) }
+        if let senderNote { tail.writeImmutableBuffer(senderNote) }
         return tail
     }
 

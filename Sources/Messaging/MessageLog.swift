@@ -1,4 +1,3 @@
-import Crypto
 package import Hiredis
 package import NIOCore
 
@@ -9,7 +8,7 @@ package import NIOCore
 package struct MessageLog {
     let redis: RedisConnection
     private let limits: Limits
-    private let script = Scripts.appendMessage.randomElement() ?? Scripts.appendMessage[0]
+    private let appends: AppendBatch
     /// For tests of the tests only: whether a restart of Redis leaves no mark in a conversation.
     package var ignoresRestarts = false
 
@@ -35,12 +34,20 @@ package struct MessageLog {
     package init(redis: RedisConnection, limits: Limits) {
         self.redis = redis
         self.limits = limits
+        appends = AppendBatch(redis: redis, limits: limits)
     }
 
-    /// Stores a message and publishes it to everybody it is for: `append_message.lua`, one step.
+    /// Who sends messages from one connection, for ``append(from:reference:tail:clientMessageID:_:)``.
+    ///
+    /// - Parameter origin: `MAILBOX:NUMBER` of the connection.
+    package func sender(_ principal: Principal, origin: String) -> MessageSender {
+        MessageSender(principal, origin: origin, limits)
+    }
+
+    /// Stores a message and publishes it to everybody it is for: `append_message.lua`, one step. It leaves with all other
+    /// messages of this turn of the loop.
     ///
     /// - Parameters:
-    ///   - origin: `MAILBOX:NUMBER` of the connection it came in on.
     ///   - reference: which conversation: an id, a customer's own name for one, or empty.
     ///   - tail: ``Message/recordTail(content:metadata:clientMessageID:senderNote:)``.
     ///   - clientMessageID: a JSON string literal as `JSONText` writes it. With it, the same one of the same customer, or of
@@ -49,111 +56,26 @@ package struct MessageLog {
     ///   ``MessagingError``: `.notFound`, `.conflict`, `.forbidden`, `.limitReached`: not stored. `.storeUnavailable`: not
     ///   stored if the cause says that it can't have run, otherwise unknown; repeat it with the same `clientMessageID`.
     package func append(
-        from principal: Principal,
-        origin: String,
+        from sender: MessageSender,
         reference: String,
         tail: ByteBuffer,
         clientMessageID: ByteBuffer?,
         _ completion: @escaping Completion<AppendedMessage>
     ) {
-        guard
-            let (command, messageID) = Self.appending(
-                from: principal,
-                origin: origin,
-                reference: reference,
-                tail: tail,
-                clientMessageID: clientMessageID,
-                limits,
-                script,
-                ignoringRestarts: ignoresRestarts
-            )
-        else { return completion(.failure(MessagingError(refusal: "not_found"))) }
-        redis.send(command) { result in
-            switch result {
-            case .failure(let error): completion(.failure(MessagingError(error)))
-            case .success(let reply): completion(AppendedMessage.read(reply, messageID: messageID))
-            }
-        }
+        appends.append(
+            from: sender,
+            reference: reference,
+            tail: tail,
+            clientMessageID: clientMessageID,
+            ignoringRestarts: ignoresRestarts,
+            completion
+        )
     }
 
-    /// - Returns: `nil` if an agent names what can't be a conversation.
-    static func appending(
-        from principal: Principal,
-        origin: String,
-        reference: String,
-        tail: ByteBuffer,
-        clientMessageID: ByteBuffer?,
-        _ limits: Limits,
-        _ script: RedisScript,
-        ignoringRestarts: Bool = false
-    ) -> (RedisCommand, UniqueID)? {
-        let partition: Partition
-        switch principal {
-        case .customer(let id, _): partition = id.partition
-        case .agent:
-            guard let conversation = UniqueID(reference) else { return nil }
-            partition = conversation.partition
-        }
-        var command = RedisCommand(evaluating: script, keys: [Keyspace.prefix(partition)])
-        let messageID = UniqueID(in: partition)
-        command.append(Timestamp.now.milliseconds)
-        if ignoringRestarts { command.append("-") } else { command.appendRunID() }
-        switch principal {
-        case .customer(let id, let channel):
-            command.append("c")
-            command.append(id.description)
-            command.append("")
-            command.append("")
-            command.append(origin)
-            command.append(UniqueID(reference).map(\.description) ?? reference)
-            command.append(UniqueID(in: partition).description)
-            command.append(channel.rawValue)
-        case .agent(let id, let role, let name):
-            command.append(role == .bot ? "b" : "a")
-            command.append(id.description)
-            command.append(role.rawValue)
-            command.append(JSONText.literal(name))
-            command.append(origin)
-            command.append(UniqueID(reference)?.description ?? reference)
-            command.append("")
-            command.append("")
-        }
-        command.append(messageID.description)
-        command.append(clientMessageID.map { Self.digest(of: principal, in: reference, $0) } ?? [])
-        command.append(tail)
-        command.append(limits.log)
-        command.append(limits.conversationsPerCustomer)
-        command.append(Int(limits.remembered.components.seconds) * 1000)
-        return (command, messageID)
-    }
-
-    /// 15 bytes that stand for the sender and its `clientMessageId`; for an agent, who always names the conversation,
-    /// for that as well: conversations share a partition by chance, which must not decide what is a duplicate. A customer
-    /// may name the same one by its id, by an alias or not at all.
-    static func digest(
-        of principal: Principal,
-        in reference: String,
-        _ clientMessageID: ByteBuffer
-    ) -> [UInt8] {
-        var hash = SHA256()
-        switch principal {
-        case .customer(let id, _): hash.update(data: Array(id.description.utf8))
-        case .agent(let id, _, _):
-            hash.update(data: Array(id.description.utf8))
-            hash.update(data: Array((UniqueID(reference)?.description ?? "").utf8))
-        }
-        hash.update(data: Array(clientMessageID.readableBytesView))
-        return Array(hash.finalize().prefix(15))
-    }
-
-    /// That of a message that was stored; `nil` if it had no `clientMessageId`.
-    static func digest(of message: Message) -> [UInt8]? {
-        guard message.clientMessageID.readableBytes > 0 else { return nil }
-        let sender: Principal =
-            message.senderKind == .customer
-            ? .customer(id: message.sender, channel: message.channel)
-            : .agent(id: message.sender, role: .agent, name: "")
-        return digest(of: sender, in: message.conversation.description, message.clientMessageID)
+    /// Sends `command` after the messages that were appended before it.
+    private func send(_ command: RedisCommand, _ completion: @escaping RedisConnection.Completion) {
+        appends.send()
+        redis.send(command, completion)
     }
 
     /// Where a page of the log begins.
@@ -191,7 +113,7 @@ package struct MessageLog {
         command.append(limit)
         command.append(Self.maxPageBytes)
         command.append(generation)
-        redis.send(command) { result in
+        send(command) { result in
             switch result {
             case .failure(let error): completion(.failure(MessagingError(error)))
             case .success(.null): completion(.success(nil))
@@ -223,7 +145,7 @@ package struct MessageLog {
         command.append(full)
         command.append(listing ? "1" : "0")
         command.append(details ? "1" : "0")
-        redis.send(command) { completion(Self.positions($0, Scripts.registerCustomer)) }
+        send(command) { completion(Self.positions($0, Scripts.registerCustomer)) }
     }
 
     /// The same for an agent, in each of `partitions`; `completion` is called once for each.
@@ -250,7 +172,7 @@ package struct MessageLog {
             command.append(1000)
             command.append(details ? Self.detailedOwn : 0)
             command.append(details ? Self.detailedWaiting : 0)
-            redis.send(command) { completion(Self.positions($0, Scripts.registerAgent)) }
+            send(command) { completion(Self.positions($0, Scripts.registerAgent)) }
         }
     }
 
@@ -291,7 +213,7 @@ package struct MessageLog {
         command.append(conversation.description)
         command.append(seq)
         command.append(read ? "r" : "d")
-        redis.send(command) { completion($0.map { _ in () }.mapError { MessagingError($0) }) }
+        send(command) { completion($0.map { _ in () }.mapError { MessagingError($0) }) }
     }
 
     /// Tells the other side that `principal` types, or stopped to.
@@ -314,7 +236,7 @@ package struct MessageLog {
             command.append(role.rawValue)
         }
         command.append(isTyping ? "1" : "0")
-        redis.send(command) { result in
+        send(command) { result in
             switch result {
             case .failure(let error): completion(.failure(MessagingError(error)))
             case .success(let reply):
@@ -322,38 +244,5 @@ package struct MessageLog {
                 completion(word == "ok" ? .success(()) : .failure(MessagingError(refusal: word)))
             }
         }
-    }
-}
-
-/// Where an appended message stands in the log.
-package struct AppendedMessage: Sendable, Equatable {
-    package let id: UniqueID
-    package let conversation: UniqueID
-    package let seq: Int
-    package let generation: Int
-    package let at: Timestamp
-    /// It was there before, with this sender and `clientMessageId`.
-    package let isDuplicate: Bool
-
-    static func read(_ reply: RedisReply, messageID: UniqueID) -> Result<AppendedMessage, MessagingError> {
-        let parts = reply.array ?? []
-        if parts.count == 2, parts[0].string == "refused" {
-            return .failure(MessagingError(refusal: parts[1].string ?? ""))
-        }
-        let isDuplicate = parts.first?.string == "duplicate"
-        guard parts.count == (isDuplicate ? 6 : 5), let conversation = parts[1].string.flatMap({ UniqueID($0) }),
-            let seq = parts[2].int, let generation = parts[3].int, let at = parts[4].int,
-            let id = isDuplicate ? parts[5].string.flatMap({ UniqueID($0) }) : messageID
-        else { return .failure(.unexpectedReply(to: "append_message")) }
-        return .success(
-            AppendedMessage(
-                id: id,
-                conversation: conversation,
-                seq: seq,
-                generation: generation,
-                at: Timestamp(milliseconds: at),
-                isDuplicate: isDuplicate
-            )
-        )
     }
 }

@@ -87,7 +87,7 @@ extension Scripts {
     )
     static let eraseConversation = publishing(
         "erase_conversation",
-        PackageResources.publish_lua + PackageResources.erase_conversation_lua
+        PackageResources.publish_lua + PackageResources.publish_assignment_lua + PackageResources.erase_conversation_lua
     )
     static let eraseAttachment = RedisScript(name: "erase_attachment", source: PackageResources.erase_attachment_lua)
     static let finishErasure = RedisScript(

@@ -1,6 +1,7 @@
 import Hiredis
 
-/// The scripts of the conversation part. Those that publish begin with `publish.lua`.
+/// The scripts of the conversation part. Those that publish begin with `publish.lua`, and with
+/// as much of what goes with it as they need.
 enum Scripts {
     /// Copies of one script, each another text for Redis, of which an event loop uses one. Where Redis has lost its scripts
     /// (`SCRIPT FLUSH`), a copy that all shared might be loaded by one gateway between two messages of another one's
@@ -9,23 +10,25 @@ enum Scripts {
     static let appendMessage = (0..<64).map { copy in
         publishing(
             "append_message",
-            PackageResources.publish_lua + PackageResources.customer_rows_lua + PackageResources.append_message_lua
-                + Array("\n-- copy \(copy)".utf8),
+            PackageResources.publish_lua + PackageResources.publish_assignment_lua + PackageResources.customer_rows_lua
+                + PackageResources.append_message_lua + Array("
+-- copy \(copy)".utf8),
             mustBeReplicated: true
         )
     }
     static let changeAssignment = publishing(
         "change_assignment",
-        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.change_assignment_lua,
+        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.publish_assignment_lua
+            + PackageResources.change_assignment_lua,
         mustBeReplicated: true
     )
     static let registerCustomer = publishing(
         "register_customer",
-        PackageResources.publish_lua + PackageResources.register_customer_lua
+        PackageResources.publish_lua + PackageResources.publish_presence_lua + PackageResources.register_customer_lua
     )
     static let registerAgent = publishing(
         "register_agent",
-        PackageResources.publish_lua + PackageResources.register_agent_lua
+        PackageResources.publish_lua + PackageResources.publish_presence_lua + PackageResources.register_agent_lua
     )
     static let readLog = RedisScript(name: "read_log", source: PackageResources.read_log_lua)
     static let moveCursors = publishing(
@@ -49,7 +52,10 @@ enum Scripts {
         PackageResources.publish_lua + PackageResources.add_note_lua,
         mustBeReplicated: true
     )
-    static let tick = publishing("tick", PackageResources.publish_lua + PackageResources.tick_lua)
+    static let tick = publishing(
+        "tick",
+        PackageResources.publish_lua + PackageResources.publish_presence_lua + PackageResources.tick_lua
+    )
 
     /// A script that publishes: `redis.call(PUBLISH, topic, payload)`. A Redis Cluster has a command of its own for topics
     /// that lie in slots as keys do.

@@ -11,6 +11,10 @@ package struct UniqueID: Hashable, Sendable, CustomStringConvertible {
     /// A new id in `partition`.
     package init(in partition: Partition) {
         var generator = SystemRandomNumberGenerator()
+        self.init(in: partition, using: &generator)
+    }
+
+    init(in partition: Partition, using generator: inout some RandomNumberGenerator) {
         high = (generator.next() & 0xffff_ffff_ffff_0fff) | 0x4000
         low = (generator.next() & 0x3fff_ffff_ffff_ffc0) | 0x8000_0000_0000_0000 | UInt64(partition.number)
     }

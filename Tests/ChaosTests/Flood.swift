@@ -37,8 +37,10 @@ struct Flood {
                 let appends = labels.map { label in
                     let promise = loop.makePromise(of: AppendedMessage.self)
                     log.append(
-                        from: .agent(id: agent.id, role: agent.role, name: agent.name),
-                        origin: "\(sender):0",
+                        from: log.sender(
+                            .agent(id: agent.id, role: agent.role, name: agent.name),
+                            origin: "\(sender):0"
+                        ),
                         reference: conversation.description,
                         tail: Message.recordTail(
                             content: ByteBuffer(string: "\"\(label) \(padding)\""),

@@ -25,8 +25,7 @@ extension TestAPI {
     ) async throws -> AppendedMessage {
         try await onLog { log, done in
             log.append(
-                from: principal,
-                origin: "-",
+                from: log.sender(principal, origin: "-"),
                 reference: conversation?.description ?? "",
                 tail: Message.recordTail(
                     content: ByteBuffer(string: JSONText.literal(text)),

@@ -47,9 +47,9 @@ struct ClusterTests {
                     for customer in customers {
                         let promise = loop.makePromise(of: AppendedMessage.self)
                         loop.execute {
-                            MessageLog(redis: redis.connection(for: loop), limits: limits).append(
-                                from: .customer(id: customer, channel: .web),
-                                origin: "other.0:1",
+                            let log = MessageLog(redis: redis.connection(for: loop), limits: limits)
+                            log.append(
+                                from: log.sender(.customer(id: customer, channel: .web), origin: "other.0:1"),
                                 reference: "",
                                 tail: Message.recordTail(
                                     content: ByteBuffer(string: "\"round \(round)\""),
@@ -140,19 +140,19 @@ struct ClusterTests {
     ) async throws -> AppendedMessage {
         let promise = loop.makePromise(of: AppendedMessage.self)
         loop.execute {
-            MessageLog(redis: redis.connection(for: loop), limits: .init(log: 1000, conversationsPerCustomer: 10))
-                .append(
-                    from: .customer(id: customer, channel: .web),
-                    origin: "other.0:1",
-                    reference: "",
-                    tail: Message.recordTail(
-                        content: ByteBuffer(string: "\"hello\""),
-                        metadata: nil,
-                        clientMessageID: nil,
-                        senderNote: nil
-                    ),
-                    clientMessageID: nil
-                ) { promise.completeWith($0.mapError { $0 as any Error }) }
+            let limits = MessageLog.Limits(log: 1000, conversationsPerCustomer: 10)
+            let log = MessageLog(redis: redis.connection(for: loop), limits: limits)
+            log.append(
+                from: log.sender(.customer(id: customer, channel: .web), origin: "other.0:1"),
+                reference: "",
+                tail: Message.recordTail(
+                    content: ByteBuffer(string: "\"hello\""),
+                    metadata: nil,
+                    clientMessageID: nil,
+                    senderNote: nil
+                ),
+                clientMessageID: nil
+            ) { promise.completeWith($0.mapError { $0 as any Error }) }
         }
         return try await promise.futureResult.get()
     }

@@ -69,9 +69,9 @@ struct CustomerIndexTests {
         let promise = loop.makePromise(of: AppendedMessage.self)
         loop.execute {
             let limits = MessageLog.Limits(log: 1000, conversationsPerCustomer: 10)
-            MessageLog(redis: fixture.redis.connection(for: loop), limits: limits).append(
-                from: .customer(id: customer, channel: .web),
-                origin: "-",
+            let log = MessageLog(redis: fixture.redis.connection(for: loop), limits: limits)
+            log.append(
+                from: log.sender(.customer(id: customer, channel: .web), origin: "-"),
                 reference: "",
                 tail: Message.recordTail(
                     content: ByteBuffer(string: "\"hi\""),

@@ -13,7 +13,7 @@ struct LeastRightsTests {
             for match in text.matches(of: /RedisCommand\(\s*"([A-Z]+)"(?:,\s*"(SETNAME|SLOTS)")?/) {
                 used.insert([match.1, match.2].compactMap { $0?.lowercased() }.joined(separator: "|"))
             }
-            for match in text.matches(of: /redis\.p?call\(\s*'([A-Z]+)'/) { used.insert(match.1.lowercased()) }
+            for match in text.matches(of: /call\(\s*'([A-Z]+)'/) { used.insert(match.1.lowercased()) }
             for match in text.matches(of: /local PUBLISH = '([A-Z]+)'/) { used.insert(match.1.lowercased()) }
         }
         // Of RedisCommand(evaluating:), and of what leaves a subscription.

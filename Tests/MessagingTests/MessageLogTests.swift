@@ -77,8 +77,7 @@ final class LogFixture: Sendable {
         try await onLog { log, done in
             let key = clientMessageID.map { ByteBuffer(string: "\"\($0)\"") }
             log.append(
-                from: principal,
-                origin: origin,
+                from: log.sender(principal, origin: origin),
                 reference: reference,
                 tail: Message.recordTail(
                     content: ByteBuffer(string: JSONText.literal(text)),

@@ -63,8 +63,7 @@ extension LogFixture {
                     let text = String(repeating: "0", count: 64 - digits.count) + digits
                     let id = ByteBuffer(string: "\"\(text)\"")
                     log.append(
-                        from: principal,
-                        origin: "-",
+                        from: log.sender(principal, origin: "-"),
                         reference: "",
                         tail: Message.recordTail(
                             content: ByteBuffer(string: #""hello""#),

@@ -1,143 +1,157 @@
--- Stores one message and publishes it to everybody it is for, as one step.
+-- Stores messages and publishes each to everybody it is for, each as one step; one that fails leaves the others as they are.
 --
--- KEYS[1]  prefix of the conversation's partition
--- ARGV     see the names below; times in ms since 1970 UTC
--- Reply    {'ok', conversation, seq, generation, at}
---          {'duplicate', conversation, seq, generation, at, id of the stored message}
+-- Nearly all messages are for a conversation that is named and has an assignee, from one of its two sides: the way of such
+-- a message is the shortest there is, and what is seldom needed is behind an `if` of its own. Arguments of redis.call are
+-- strings where they can be: Redis writes a number with %.17g, which costs more than anything done here with it.
+--
+-- KEYS     the prefix of each message's partition
+-- ARGV     ms since 1970 UTC, the server's run_id, most messages of a log; then for each message
+--          its id, kind of sender (c, a or b) and sender's id, with spaces between: how its record begins
+--          the conversation's id, the customer's own name for one, or empty
+--          what stands for sender and clientMessageId, or empty
+--          MAILBOX:NUMBER of the connection, or -, and Message.recordTail, with a space between: how its record ends
+--          role (admin, agent, bot or -), channel or -, most conversations of a customer, for how many ms a
+--          clientMessageId is remembered, and the sender's name as a JSON string literal or nothing, with spaces between
+-- Reply    for each message one of
+--          SEQ GENERATION MS, as text: stored in the conversation that was named by its id
+--          {'ok', conversation, seq, generation, ms}
+--          {'duplicate', conversation, seq, generation, ms, id of the stored message}
 --          {'refused', code}: not_found, forbidden, assigned_to_other, limit_reached
-local prefix = KEYS[1]
-local now, run_id = tonumber(ARGV[1]), ARGV[2]
-local kind, sender, role = ARGV[3], ARGV[4], ARGV[5]  -- c, a or b; id; admin, agent, bot or empty
-local sender_name = ARGV[6]                           -- JSON string literal or empty
-local origin = ARGV[7]                                -- MAILBOX:NUMBER of the connection, or -
-local reference = ARGV[8]                             -- conversation id, the customer's own name for one, or empty
-local new_id, channel = ARGV[9], ARGV[10]             -- for a conversation that has to be made
-local message_id, digest, tail = ARGV[11], ARGV[12], ARGV[13]
-local log_limit, conversation_limit, remember_ms = ARGV[14], tonumber(ARGV[15]), ARGV[16]
+--          an error
+--          An error alone if there would be nothing else.
+local now, run_id, log_limit = ARGV[1], ARGV[2], ARGV[3]
+local now_number = tonumber(now)
+local call, sub, format, match = redis.call, string.sub, string.format, string.match
 
-local from_customer = kind == 'c'
 -- Restarts of Redis that a conversation remembers. A client that slept through more is taken back to the oldest of them.
 local max_forks = 16
+-- How old the times may be, in ms, by which conversations and customers are listed.
+local listed_every = 200
+-- After how many messages a log's oldest are dropped. Redis drops whole nodes of it, of some ten messages, anyway.
+local trimmed_every = 16
 
 -- An id as 16 bytes.
 local function pack_id(id)
     local hex = string.gsub(id, '-', '')
-    return struct.pack('>I4I4I4I4', tonumber(string.sub(hex, 1, 8), 16), tonumber(string.sub(hex, 9, 16), 16),
-        tonumber(string.sub(hex, 17, 24), 16), tonumber(string.sub(hex, 25, 32), 16))
+    return struct.pack('>I4I4I4I4', tonumber(sub(hex, 1, 8), 16), tonumber(sub(hex, 9, 16), 16),
+        tonumber(sub(hex, 17, 24), 16), tonumber(sub(hex, 25, 32), 16))
 end
 
 local function unpack_id(bytes, from)
-    local hex = string.format('%08x%08x%08x%08x', struct.unpack('>I4I4I4I4', bytes, from))
+    local hex = format('%08x%08x%08x%08x', struct.unpack('>I4I4I4I4', bytes, from))
     return (string.gsub(hex, '^(%x%x%x%x%x%x%x%x)(%x%x%x%x)(%x%x%x%x)(%x%x%x%x)', '%1-%2-%3-%4-'))
 end
 
--- The same sender's same clientMessageId: the first answer again, whether the log still has the message or not.
-if digest ~= '' then
+-- What was answered to the same sender's same clientMessageId, whether the log still has the message or not; nil if there
+-- was none.
+local function first_answer(prefix, digest, remember_ms)
     local key = prefix .. 'sent:' .. digest
-    local sent = redis.call('GET', key)
-    if sent then
-        local conversation = unpack_id(sent, 1)
-        local seq, at, id
-        if #sent == 42 then
-            local at_high, at_low
-            id = unpack_id(sent, 17)
-            seq, at_high, at_low = struct.unpack('>I4I2I4', sent, 33)
-            at = at_high * 4294967296 + at_low
-        else
-            -- As it was written before it held id and time: the seq in decimal; the rest is in the log, or gone.
-            seq = tonumber(string.sub(sent, 17))
-            local entry = redis.call('XRANGE', prefix .. 'log:' .. conversation, seq, seq)[1]
-            if entry then
-                id, at = string.match(entry[2][2], '^(%S+) %S+ %S+ (%d+)')
-            end
-        end
-        if id then
-            local generation = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'generation')
-            -- Written once more, with the time it has left: the first time may have come to no replica, and who waits for
-            -- one now needs a write to wait for.
-            local left = redis.call('PTTL', key)
-            redis.call('PEXPIRE', key, left > 0 and left or remember_ms)
-            return {'duplicate', conversation, seq, tonumber(generation), tonumber(at), id}
+    local sent = call('GET', key)
+    if not sent then
+        return nil
+    end
+    local conversation = unpack_id(sent, 1)
+    local seq, at, id
+    if #sent == 42 then
+        local at_high, at_low
+        id = unpack_id(sent, 17)
+        seq, at_high, at_low = struct.unpack('>I4I2I4', sent, 33)
+        at = at_high * 4294967296 + at_low
+    else
+        -- As it was written before it held id and time: the seq in decimal; the rest is in the log, or gone.
+        seq = tonumber(sub(sent, 17))
+        local entry = call('XRANGE', prefix .. 'log:' .. conversation, seq, seq)[1]
+        if entry then
+            id, at = match(entry[2][2], '^(%S+) %S+ %S+ (%d+)')
         end
     end
+    if not id then
+        return nil
+    end
+    local generation = call('HGET', prefix .. 'conversation:' .. conversation, 'generation')
+    -- Written once more, with the time it has left: the first time may have come to no replica, and who waits for
+    -- one now needs a write to wait for.
+    local left = call('PTTL', key)
+    call('PEXPIRE', key, left > 0 and left or remember_ms)
+    return {'duplicate', conversation, seq, tonumber(generation), tonumber(at), id}
 end
 
--- Which conversation.
-local conversation = reference
-local current, row
-if from_customer then
-    local known = redis.call('HMGET', prefix .. 'customer:' .. sender, 'name', 'conversation', 'row')
-    if not known[1] then
-        return {'refused', 'forbidden'}
+-- Whatever is not as usual: finds or makes the conversation that is meant, reopens it, gives it to the first agent who answers,
+-- and notes a restart of Redis.
+-- Returns the conversation, its fields as they are now, and the last message that other agents need not be shown; or nil and
+-- a refusal.
+local function prepare(prefix, message_id, kind, sender, reference, rest)
+    local role, channel, most, name = match(rest, '^(%S+) (%S+) (%d+) %d+ ?(.*)$')
+    local from_customer = kind == 'c'
+    local conversation = reference
+    if from_customer then
+        local known = call('HMGET', prefix .. 'customer:' .. sender, 'name', 'conversation')
+        if not known[1] then
+            return nil, 'forbidden'
+        end
+        if reference == '' then
+            conversation = known[2] or ''
+        elseif call('HGET', prefix .. 'conversation:' .. reference, 'customer') ~= sender then
+            -- Not one of this customer's: it is the client's own name for one.
+            conversation = call('HGET', prefix .. 'aliases:' .. sender, reference) or ''
+        end
     end
-    current, row = known[2], known[3]
-    if reference == '' then
-        conversation = current or ''
-    elseif redis.call('HGET', prefix .. 'conversation:' .. reference, 'customer') ~= sender then
-        -- Not one of this customer's: it is the client's own name for one.
-        conversation = redis.call('HGET', prefix .. 'aliases:' .. sender, reference) or ''
-    end
-end
 
-local key = prefix .. 'conversation:' .. conversation
-local fields = {}
-if conversation ~= '' then
-    fields = redis.call('HMGET', key, 'customer', 'channel', 'state', 'assignee', 'fence', 'seq', 'generation',
-        'runId', 'answered', 'lastMessageAt', 'customerMessages')
-end
-local customer, state, assignee = fields[1], fields[3], fields[4] or ''
-local fence, seq, generation = tonumber(fields[5] or 0), tonumber(fields[6] or 0), tonumber(fields[7] or 1)
-local answered = tonumber(fields[9] or 0)
-local customer_messages = tonumber(fields[11] or 0)  -- of seq; the others are from agents
-local changed = false  -- whether state or assignee changed
+    local key = prefix .. 'conversation:' .. conversation
+    local fields = conversation == '' and {} or call('HMGET', key, 'customer', 'channel', 'state', 'assignee', 'runId',
+        'generation', 'seq', 'lastMessageAt', 'customerMessages', 'listedAt', 'answered', 'fence')
+    if not fields[1] then
+        if not from_customer then
+            return nil, 'not_found'
+        end
+        if call('ZCARD', prefix .. 'customer-conversations:' .. sender) >= tonumber(most) then
+            return nil, 'limit_reached'
+        end
+        -- As random as its first message's id, and another one.
+        conversation = format('%x', (tonumber(sub(message_id, 1, 1), 16) + 8) % 16) .. sub(message_id, 2)
+        key = prefix .. 'conversation:' .. conversation
+        call('HSET', key, 'customer', sender, 'channel', channel, 'createdAt', now, 'generation', '1', 'runId', run_id,
+            'alias', reference)
+        call('ZADD', prefix .. 'customer-conversations:' .. sender, now, conversation)
+        if reference ~= '' then
+            call('HSET', prefix .. 'aliases:' .. sender, reference, conversation)
+        end
+        fields[1], fields[2], fields[5], fields[6] = sender, channel, run_id, '1'
+    end
 
-if not customer then
-    if not from_customer then
-        return {'refused', 'not_found'}
-    end
-    if redis.call('ZCARD', prefix .. 'customer-conversations:' .. sender) >= conversation_limit then
-        return {'refused', 'limit_reached'}
-    end
-    conversation, customer, state, changed = new_id, sender, 'waiting', true
-    key = prefix .. 'conversation:' .. conversation
-    redis.call('HSET', key, 'customer', customer, 'channel', channel, 'createdAt', now, 'generation', 1, 'runId', run_id,
-        'alias', reference)
-    redis.call('ZADD', prefix .. 'customer-conversations:' .. customer, now, conversation)
-    redis.call('ZADD', prefix .. 'waiting', now, conversation)
-    if reference ~= '' then
-        redis.call('HSET', prefix .. 'aliases:' .. customer, reference, conversation)
-    end
-else
-    channel = fields[2]
-    if from_customer and state == 'resolved' then
-        -- Reopened, for whoever answers first. What came before was dealt with.
+    local seq, answered = tonumber(fields[7] or 0), tonumber(fields[11] or 0)
+    local state, assignee = fields[3], fields[4] or ''
+    local changed = false
+    if not state or from_customer and state == 'resolved' then
+        -- New, or reopened, for whoever answers first. What came before was dealt with.
         state, assignee, answered, changed = 'waiting', '', seq, true
-        redis.call('ZADD', prefix .. 'waiting', now, conversation)
+        call('ZADD', prefix .. 'waiting', now, conversation)
     elseif not from_customer and assignee ~= sender then
         if state == 'assigned' then
             if role ~= 'admin' then
-                return {'refused', 'assigned_to_other'}
+                return nil, 'assigned_to_other'
             end
         else
             -- The first to answer has it.
             state, assignee, changed = 'assigned', sender, true
-            redis.call('ZREM', prefix .. 'waiting', conversation)
-            redis.call('ZADD', prefix .. 'assigned:' .. sender, now, conversation)
-            local cursor = tonumber(redis.call('HGET', prefix .. 'cursors:' .. conversation, sender) or 0)
+            call('ZREM', prefix .. 'waiting', conversation)
+            call('ZADD', prefix .. 'assigned:' .. sender, now, conversation)
+            local cursor = tonumber(call('HGET', prefix .. 'cursors:' .. conversation, sender) or 0)
             if cursor < answered then
-                redis.call('HSET', prefix .. 'cursors:' .. conversation, sender, answered)
+                call('HSET', prefix .. 'cursors:' .. conversation, sender, answered)
             end
         end
     elseif not from_customer and state == 'resolved' then
         state, changed = 'assigned', true
-        redis.call('ZADD', prefix .. 'assigned:' .. sender, now, conversation)
+        call('ZADD', prefix .. 'assigned:' .. sender, now, conversation)
     end
+
     -- Another Redis process than the last time: it may have lost a tail, so positions from before are no longer certain.
-    if fields[8] ~= run_id then
-        generation = generation + 1
+    if fields[5] ~= run_id then
+        local generation = format('%d', fields[6] + 1)
         -- Kept: generation:last survivor, both ascending. A fork that a later one reaches behind tells nothing any more.
         local forks = {}
-        for born, survived in string.gmatch(redis.call('HGET', key, 'forks') or '', '(%d+):(%d+)') do
+        for born, survived in string.gmatch(call('HGET', key, 'forks') or '', '(%d+):(%d+)') do
             if tonumber(survived) < seq then
                 forks[#forks + 1] = born .. ':' .. survived
             end
@@ -145,71 +159,172 @@ else
         if #forks == max_forks then
             table.remove(forks, 1)
         end
-        forks[#forks + 1] = string.format('%.0f:%.0f', generation, seq)
-        redis.call('HSET', key, 'generation', generation, 'runId', run_id, 'forks', table.concat(forks, ' '))
+        forks[#forks + 1] = generation .. format(':%d', seq)
+        call('HSET', key, 'generation', generation, 'runId', run_id, 'forks', table.concat(forks, ' '))
+        fields[6] = generation
     end
-end
-if changed then
-    fence = fence + 1
-    publish_assignment(prefix, customer, conversation, channel, state, assignee, fence, seq, answered, sender_name)
-    redis.call('HSET', key, 'state', state, 'assignee', assignee, 'assigneeName', sender_name, 'fence', fence)
+    if changed then
+        local fence = tonumber(fields[12] or 0) + 1
+        publish_assignment(prefix, fields[1], conversation, fields[2], state, assignee, fence, seq, answered, name)
+        call('HSET', key, 'state', state, 'assignee', assignee, 'assigneeName', name, 'fence', fence, 'answered', answered)
+        fields[3], fields[4] = state, assignee
+    end
+    return conversation, fields, answered
 end
 
--- Store.
-seq = seq + 1
-if from_customer then
-    customer_messages = customer_messages + 1
-else
-    answered = seq
-end
-local at = math.max(now, tonumber(fields[10] or 0))
-local at_text = string.format('%.0f', at)
-local record = table.concat({message_id, kind, sender, at_text, origin, tail}, ' ')
-redis.call('XADD', prefix .. 'log:' .. conversation, 'MAXLEN', '~', log_limit, seq .. '-0', 'm', record)
-redis.call('HSET', key, 'seq', seq, 'answered', answered, 'lastMessageAt', at_text,
-    'customerMessages', customer_messages)
-redis.call('ZADD', prefix .. 'conversations', at, conversation)
-if from_customer then
-    if current == conversation then
-        redis.call('HSET', prefix .. 'customer:' .. customer, 'lastInteractionAt', at_text)
-    else
-        redis.call('HSET', prefix .. 'customer:' .. customer, 'lastInteractionAt', at_text, 'conversation', conversation)
+-- Who is listed when this one is: the customer, by its last interaction. Its next message goes to this conversation.
+local function touch_customer(prefix, customer, conversation, at, mark)
+    local key = prefix .. 'customer:' .. customer
+    local known = call('HMGET', key, 'conversation', 'row', 'name')
+    if not known[3] then
+        -- Being erased: there must be no record any more.
+        return
     end
-    if row then
-        set_customer_time(prefix, row, at, string.sub(message_id, 1, 8))
+    if known[1] and known[1] ~= conversation then
+        -- Its next message has to come by here, whenever that is, to be the customer's latest again.
+        call('HDEL', prefix .. 'conversation:' .. known[1], 'listedAt')
     end
-end
-if digest ~= '' then
-    -- As short as it can be: Redis holds millions of these. Conversation, message, seq, and time in ms in two parts.
-    local packed = pack_id(conversation) .. pack_id(message_id)
-        .. struct.pack('>I4I2I4', seq, math.floor(at / 4294967296), at % 4294967296)
-    redis.call('SET', prefix .. 'sent:' .. digest, packed, 'PX', remember_ms)
+    call('HSET', key, 'lastInteractionAt', at, 'conversation', conversation)
+    if known[2] then
+        set_customer_time(prefix, known[2], at, mark)
+    end
 end
 
--- Publish. A sender's only connection knows from the reply; it needs no publication. The only one on record may also be
--- another one, when the sender's is not registered (again) yet.
-local sender_mailbox = string.match(origin, '^(.+):')
-local boxes = {}
-local customer_boxes = {}
-local connections = add_customer(prefix, customer, customer_boxes, false)
-if not from_customer or connections > 1 or not customer_boxes[sender_mailbox] then
-    boxes = customer_boxes
+-- Whether the record that ends so came in on a connection of `mailbox`.
+local function is_of(tail, mailbox)
+    return sub(tail, 1, #mailbox + 1) == mailbox .. ':'
 end
-local target = '-'
-if state == 'waiting' then
-    target = '*'
-    add_all_agents(prefix, boxes, false)
-elseif assignee ~= '' then
-    target = assignee
-    local agent_boxes = {}
-    connections = add_agent(prefix, assignee, agent_boxes, false)
-    if assignee ~= sender or connections > 1 or not agent_boxes[sender_mailbox] then
-        for mailbox in pairs(agent_boxes) do
-            boxes[mailbox] = true
+
+local function append(prefix, head, reference, digest, tail, rest)
+    local kind, sender = sub(head, 38, 38), sub(head, 40)
+    local from_customer = kind == 'c'
+    if digest ~= '' then
+        local answer = first_answer(prefix, digest, match(rest, '^%S+ %S+ %d+ (%d+)'))
+        if answer then
+            return answer
         end
     end
+
+    local conversation, key = reference, prefix .. 'conversation:' .. reference
+    local fields, answered
+    if from_customer then
+        fields = call('HMGET', key, 'customer', 'channel', 'state', 'assignee', 'runId', 'generation', 'seq',
+            'lastMessageAt', 'customerMessages', 'listedAt')
+    else
+        fields = call('HMGET', key, 'customer', 'channel', 'state', 'assignee', 'runId', 'generation', 'seq',
+            'lastMessageAt')
+    end
+    if fields[3] ~= 'assigned' or fields[from_customer and 1 or 4] ~= sender or fields[5] ~= run_id then
+        conversation, fields, answered = prepare(prefix, sub(head, 1, 36), kind, sender, reference, rest)
+        if not conversation then
+            return {'refused', fields}
+        end
+        key = prefix .. 'conversation:' .. conversation
+    end
+    local customer, state, assignee, generation = fields[1], fields[3], fields[4], fields[6]
+
+    -- Store.
+    local seq_number = (fields[7] or 0) + 1
+    local seq = format('%d', seq_number)
+    local at, at_number, last = now, now_number, tonumber(fields[8] or 0)
+    if last > now_number then
+        at, at_number = fields[8], last
+    end
+    local record = head .. ' ' .. at .. ' ' .. tail
+    if seq_number % trimmed_every == 0 then
+        call('XADD', prefix .. 'log:' .. conversation, 'MAXLEN', '~', log_limit, seq .. '-0', 'm', record)
+    else
+        call('XADD', prefix .. 'log:' .. conversation, seq .. '-0', 'm', record)
+    end
+    if from_customer then
+        local messages = format('%d', (fields[9] or 0) + 1)  -- of seq; the others are from agents
+        if at_number - tonumber(fields[10] or 0) >= listed_every then
+            call('HSET', key, 'seq', seq, 'lastMessageAt', at, 'customerMessages', messages, 'listedAt', at)
+            touch_customer(prefix, customer, conversation, at, sub(head, 1, 8))
+        else
+            call('HSET', key, 'seq', seq, 'lastMessageAt', at, 'customerMessages', messages)
+        end
+    else
+        call('HSET', key, 'seq', seq, 'lastMessageAt', at, 'answered', seq)
+    end
+    -- The first message of each stretch of that time; after an older one at any rate.
+    if at_number - at_number % listed_every > last then
+        call('ZADD', prefix .. 'conversations', at, conversation)
+    end
+    if digest ~= '' then
+        -- As short as it can be: Redis holds millions of these. Conversation, message, seq, and time in ms in two parts.
+        local packed = pack_id(conversation) .. pack_id(sub(head, 1, 36))
+            .. struct.pack('>I4I2I4', seq, math.floor(at_number / 4294967296), at_number % 4294967296)
+        call('SET', prefix .. 'sent:' .. digest, packed, 'PX', match(rest, '^%S+ %S+ %d+ (%d+)'))
+    end
+
+    -- Publish. A sender's only connection knows from the reply; it needs no publication. The only one on record may also be
+    -- another one, when the sender's is not registered (again) yet.
+    local box, boxes  -- the mailbox; where there are several, the set of them
+    local routes = call('HGETALL', prefix .. 'routes:' .. customer)
+    if #routes == 2 then
+        if not from_customer or sub(routes[2], 1, 2) ~= '1:' or not is_of(tail, routes[1]) then
+            box = routes[1]
+        end
+    elseif #routes > 2 then
+        boxes = {}
+        for i = 1, #routes, 2 do
+            boxes[routes[i]] = true
+        end
+    end
+    local target = assignee
+    if state == 'waiting' then
+        target = '*'
+        boxes = boxes or {}
+        add_all_agents(prefix, boxes, false)
+    elseif assignee == '' then
+        target = '-'
+    else
+        local entry = call('HGET', prefix .. 'agents', assignee)
+        local only, connections = match(entry or '', '^(%S+)=(%d+):%d+$')
+        if only then
+            if assignee ~= sender or connections ~= '1' or not is_of(tail, only) then
+                if boxes then
+                    boxes[only] = true
+                elseif box and box ~= only then
+                    boxes = {[only] = true}
+                else
+                    box = only
+                end
+            end
+        elseif entry then
+            boxes = boxes or {}
+            add_agent_entry(entry, boxes, false)
+        end
+    end
+    local item = customer .. ' ' .. conversation .. ' ' .. fields[2] .. ' ' .. target .. ' ' .. generation .. ' ' .. seq
+        .. (target == '*' and format(' %d\n', answered) or ' 0\n') .. record
+    if boxes then
+        if box then
+            boxes[box] = true
+        end
+        publish(prefix, boxes, 'm', item, customer)
+    elseif box then
+        publish_into(prefix, box, 'm', item, customer)
+    end
+    if conversation == reference then
+        return seq .. ' ' .. generation .. ' ' .. at
+    end
+    return {'ok', conversation, seq, generation, at}
 end
-local before = target == '*' and answered or 0
-publish(prefix, boxes, 'm', table.concat({customer, conversation, channel, target, generation, seq, before}, ' ')
-    .. '\n' .. record, customer)
-return {'ok', conversation, seq, generation, at}
+
+local replies, failed = {}, 0
+for i = 1, #KEYS do
+    local j = 5 * i
+    local succeeded, reply = pcall(append, KEYS[i], ARGV[j - 1], ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3])
+    if not succeeded then
+        -- It may have failed where nothing was to be replicated; the next ones are.
+        redis.set_repl(redis.REPL_ALL)
+        failed = failed + 1
+        -- `script:` as Redis has it in an error of a script: it may have done a part.
+        reply = redis.error_reply((type(reply) == 'table' and reply.err or tostring(reply)) .. ' script: append_message')
+    end
+    replies[i] = reply
+end
+-- What fails all of them is a matter of the server: no memory, no disk, not the primary any more.
+return failed == #KEYS and replies[1] or replies

@@ -65,52 +65,20 @@ local function remove_from_agents(prefix, mailbox)
     return gone
 end
 
-local function publish_into(prefix, mailbox, payload)
-    return redis.call(PUBLISH, prefix .. 'to:' .. mailbox, payload)
+-- Publishes one item into a mailbox. The count is neither replicated nor in the append-only file, which saves a write for each
+-- publication: after a restart or a failover it is another one than the reader's, who then reads the log.
+local function publish_into(prefix, mailbox, kind, rest, customer)
+    redis.set_repl(redis.REPL_NONE)
+    local count = redis.call('HINCRBY', prefix .. 'mailbox', mailbox, '1')
+    redis.set_repl(redis.REPL_ALL)
+    if redis.call(PUBLISH, prefix .. 'to:' .. mailbox, kind .. string.format(' %d ', count) .. rest) == 0 then
+        redis.call('HDEL', prefix .. 'routes:' .. customer, mailbox)
+        remove_from_agents(prefix, mailbox)
+    end
 end
 
 local function publish(prefix, boxes, kind, rest, customer)
     for mailbox in pairs(boxes) do
-        local count = redis.call('HINCRBY', prefix .. 'mailbox', mailbox, 1)
-        if publish_into(prefix, mailbox, kind .. ' ' .. count .. ' ' .. rest) == 0 then
-            redis.call('HDEL', prefix .. 'routes:' .. customer, mailbox)
-            remove_from_agents(prefix, mailbox)
-        end
-    end
-end
-
--- Tells all agents, and the customer's connections in the full dialect, who answers a conversation now.
--- `seq` is the last message's, `answered` the last one that an unassigned conversation need not show any more.
--- `name` is the assignee's as a JSON string literal, or empty.
-local function publish_assignment(prefix, customer, conversation, channel, state, assignee, fence, seq, answered, name)
-    local boxes = {}
-    add_all_agents(prefix, boxes, false)
-    add_customer(prefix, customer, boxes, true)
-    publish(prefix, boxes, 'a', table.concat({
-        customer, conversation, channel, state, assignee == '' and '-' or assignee, fence, seq, answered,
-    }, ' ') .. '\n' .. name, customer)
-end
-
--- Tells the agents that answer a customer whether it is there.
-local function publish_customer_presence(prefix, customer, online)
-    for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'customer-conversations:' .. customer, 0, -1)) do
-        local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'state', 'assignee')
-        if fields[1] == 'assigned' then
-            local boxes = {}
-            add_agent(prefix, fields[2], boxes, true)
-            publish(prefix, boxes, 'p', table.concat({'c', customer, online and 1 or 0, fields[2]}, ' '), customer)
-        end
-    end
-end
-
--- Tells the customers in this partition that an agent answers whether it is there.
-local function publish_agent_presence(prefix, agent, online, most)
-    for _, conversation in ipairs(redis.call('ZRANGE', prefix .. 'assigned:' .. agent, 0, most - 1)) do
-        local customer = redis.call('HGET', prefix .. 'conversation:' .. conversation, 'customer')
-        if customer then
-            local boxes = {}
-            add_customer(prefix, customer, boxes, true)
-            publish(prefix, boxes, 'p', table.concat({'a', agent, online and 1 or 0, customer}, ' '), customer)
-        end
+        publish_into(prefix, mailbox, kind, rest, customer)
     end
 end

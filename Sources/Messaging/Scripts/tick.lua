@@ -12,12 +12,19 @@ local customer, agent, number = ARGV[4], ARGV[5], ARGV[6]
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends = redis.call('HGET', prefix .. 'leases', mailbox)
-redis.call('HSET', prefix .. 'leases', mailbox, string.format('%.0f', now + lease))
-publish_into(prefix, mailbox, 'k ' .. (redis.call('HGET', prefix .. 'mailbox', mailbox) or '0') .. ' ' .. number)
-
 -- Who was late itself, because Redis was away or took no writes, or is new, does not call others dead: they may be late for
 -- the same reason, and have the time of a lease to show that they live.
 local was_late = ends and tonumber(ends) < now
+-- A new lease is replicated and in the append-only file, its renewals are not: 64 writes a second for each mailbox. Whoever
+-- died with a Redis is on record in the next one, with a lease that ran out.
+if ends and not was_late then
+    redis.set_repl(redis.REPL_NONE)
+end
+redis.call('HSET', prefix .. 'leases', mailbox, string.format('%.0f', now + lease))
+redis.set_repl(redis.REPL_ALL)
+redis.call(PUBLISH, prefix .. 'to:' .. mailbox,
+    'k ' .. (redis.call('HGET', prefix .. 'mailbox', mailbox) or '0') .. ' ' .. number)
+
 local leases = redis.call('HGETALL', prefix .. 'leases')
 if was_late or not ends then
     for i = 1, #leases, 2 do
