@@ -33,8 +33,7 @@ extension ConversationStore {
                 senderNote: nil
             ),
             clientMessageID: clientMessageID,
-            limits,
-            Scripts.appendMessage[0]
+            limits
         )
         guard let (command, id, named) = appending else { throw MessagingError(refusal: "not_found") }
         let reply = try await redis.answer(to: command)

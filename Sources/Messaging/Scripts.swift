@@ -11,8 +11,7 @@ enum Scripts {
         publishing(
             "append_message",
             PackageResources.publish_lua + PackageResources.publish_assignment_lua + PackageResources.customer_rows_lua
-                + PackageResources.append_message_lua + Array("
--- copy \(copy)".utf8),
+                + PackageResources.append_message_lua + Array("\n-- copy \(copy)".utf8),
             mustBeReplicated: true
         )
     }

@@ -115,7 +115,8 @@ final class LogFixture: Sendable {
             clientMessageID: nil,
             senderNote: nil
         )
-        log.value.append(from: principal, origin: "-", reference: "", tail: tail, clientMessageID: nil) {
+        let sender = log.value.sender(principal, origin: "-")
+        log.value.append(from: sender, reference: "", tail: tail, clientMessageID: nil) {
             answer.completeWith($0.map(\.seq).mapError { $0 as any Error })
         }
         loop.scheduleTask(in: .microseconds(100)) { self.appendInTurns(answers.dropFirst(), from: principal, to: log) }
