@@ -57,7 +57,8 @@ struct DurabilityTests {
                             conversation,
                             agent,
                             role,
-                            name
+                            name,
+                            nil
                         )
                     }
                     #expect(error?.code == .storeUnavailable)
