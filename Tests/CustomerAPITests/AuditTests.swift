@@ -74,12 +74,15 @@ struct AuditTests {
             let acts = log.map(\.["act"].text)
             #expect(acts.first == "audit.read")
             #expect(
-                acts.filter { $0 != "audit.read" }.sorted() == [
-                    "customer.create", "customer.update", "token.issue", "token.revoke", "token.revoke", "agent.create",
-                    "agent.update", "agent.login", "agent.login-refused", "agent.login-refused", "conversation.claim",
-                    "conversation.release", "conversation.claim", "conversation.transfer", "conversation.resolve",
-                    "agent.logout", "token.revoke",
-                ].sorted()
+                acts.filter { $0 != "audit.read" }.sorted()
+                    == [
+                        "customer.create", "customer.update", "token.issue", "token.revoke", "token.revoke",
+                        "agent.create",
+                        "agent.update", "agent.login", "agent.login-refused", "agent.login-refused",
+                        "conversation.claim",
+                        "conversation.release", "conversation.claim", "conversation.transfer", "conversation.resolve",
+                        "agent.logout", "token.revoke",
+                    ].sorted()
             )
             for entry in log where entry["act"] != "audit.read" {
                 #expect(entry["author"]["address"] == "192.0.2.7", "\(entry)")

@@ -22,15 +22,15 @@ struct RequestLimitTests {
     @Test("Past its token requests an address is 429, whatever it asks for, and others notice nothing")
     func tokenRequests() async throws {
         try await TestAPI.run {
-            $0.tokenRequestsPerMinute = 3
+            $0.tokenRequestsPerMinute = 1
         } _: { api in
-            for number in 0..<3 { #expect(try await ask(api, "a\(number)", from: "192.0.2.1").status == 200) }
+            #expect(try await ask(api, "a", from: "192.0.2.1").status == 200)
             expectWait(try await ask(api, "b", from: "192.0.2.1"))
             // What the client wrote itself stands before what the proxy saw.
             expectWait(try await ask(api, "b", from: "198.51.100.7, 192.0.2.1"))
             #expect(try await ask(api, "b", from: "192.0.2.2").status == 200)
             // A household has a whole /64.
-            for number in 0..<3 { #expect(try await ask(api, "c", from: "2001:db8::\(number)").status == 200) }
+            #expect(try await ask(api, "c", from: "2001:db8::1").status == 200)
             expectWait(try await ask(api, "c", from: "2001:db8::9"))
         }
     }
