@@ -264,4 +264,32 @@ extension Connection {
         case .agent(let id, _, _): page.state == .waiting || (page.state == .assigned && page.assignee == id)
         }
     }
+
+    // MARK: Which conversations it follows
+
+    func follow(_ conversation: UniqueID, _ feed: Feed) {
+        if feeds.count >= Self.maxFeeds {
+            feeds = feeds.filter {
+                !$0.value.isParked && ($0.value.state != .live || $0.value.acknowledged < $0.value.delivered)
+            }
+            if feeds.count >= Self.maxFeeds { close(.tooSlow, reason: "too many conversations not acknowledged") }
+        }
+        feeds[conversation] = feed
+    }
+
+    /// Forgets a conversation that became another agent's: what was not delivered of it is no longer for this one.
+    /// What was delivered, and Redis does not know to be, must not be delivered again if the conversation is given back.
+    func drop(_ conversation: UniqueID) {
+        guard let feed = feeds[conversation] else { return }
+        if feed.generation == 0 || feed.persisted >= feed.delivered {
+            feeds[conversation] = nil
+        } else {
+            feeds[conversation]?.park()
+        }
+    }
+
+    /// Forgets a conversation that this agent is done with, unless something of it is still to be delivered.
+    func unfollow(_ conversation: UniqueID) {
+        if feeds[conversation]?.state == .live { feeds[conversation] = nil }
+    }
 }

@@ -369,32 +369,6 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     private func rank(_ row: ConversationPosition) -> Int {
         row.state == .assigned ? 0 : row.details != nil ? 1 : 2
     }
-
-    func follow(_ conversation: UniqueID, _ feed: Feed) {
-        if feeds.count >= Self.maxFeeds {
-            feeds = feeds.filter {
-                !$0.value.isParked && ($0.value.state != .live || $0.value.acknowledged < $0.value.delivered)
-            }
-            if feeds.count >= Self.maxFeeds { close(.tooSlow, reason: "too many conversations not acknowledged") }
-        }
-        feeds[conversation] = feed
-    }
-
-    /// Forgets a conversation that became another agent's: what was not delivered of it is no longer for this one.
-    /// What was delivered, and Redis does not know to be, must not be delivered again if the conversation is given back.
-    func drop(_ conversation: UniqueID) {
-        guard let feed = feeds[conversation] else { return }
-        if feed.generation == 0 || feed.persisted >= feed.delivered {
-            feeds[conversation] = nil
-        } else {
-            feeds[conversation]?.park()
-        }
-    }
-
-    /// Forgets a conversation that this agent is done with, unless something of it is still to be delivered.
-    func unfollow(_ conversation: UniqueID) {
-        if feeds[conversation]?.state == .live { feeds[conversation] = nil }
-    }
 }
 
 extension Partition {

@@ -39,8 +39,8 @@ final class Hub: @unchecked Sendable {
     /// Connections that are gone, by their principal, while Redis does not know it.
     private var goneUnsaid: [UniqueID: Connection] = [:]
     /// Connections that delivered or were told something since the last confirmation.
-    private var unconfirmed: [Connection] = []
-    private var isConfirming = false
+    var unconfirmed: [Connection] = []
+    var isConfirming = false
     /// Requests of clients that are under way, and connections whose next ones have to wait, in order.
     private var requests = 0
     private var awaitingRoom = CircularBuffer<Connection>()
@@ -48,7 +48,7 @@ final class Hub: @unchecked Sendable {
     /// Sockets that were written to in this turn of the loop.
     private var written: [WebSocketHandler] = []
 
-    private var lastConfirmation = NIODeadline.uptimeNanoseconds(0)
+    var lastConfirmation = NIODeadline.uptimeNanoseconds(0)
 
     /// How long, at most, deliveries are gathered before one ping tells the client its position, and acknowledgements
     /// before they are saved.
@@ -240,57 +240,6 @@ final class Hub: @unchecked Sendable {
     }
 
     // MARK: Time
-
-    /// `connection` has something to tell its client about its position, or to save of it: at the end of this turn of
-    /// the loop, or, while there is much of it, once per ``confirmationInterval``.
-    func confirmSoon(_ connection: Connection) {
-        guard !connection.isUnconfirmed else { return }
-        connection.isUnconfirmed = true
-        unconfirmed.append(connection)
-        guard !isConfirming else { return }
-        isConfirming = true
-        let due = lastConfirmation + Self.confirmationInterval
-        if due < .now() {
-            eventLoop.execute { [self] in confirm() }
-        } else {
-            eventLoop.scheduleTask(deadline: due) { [self] in confirm() }
-        }
-    }
-
-    private func confirm() {
-        isConfirming = false
-        lastConfirmation = .now()
-        let connections = unconfirmed
-        unconfirmed = []
-        for connection in connections { connection.isUnconfirmed = false }
-        for connection in connections { connection.confirm() }
-        savePositions(of: connections)
-    }
-
-    /// One command for each reader and conversation, on however many connections it was read.
-    private func savePositions(of connections: [Connection]) {
-        var readers: [Position: [(connection: Connection, seq: Int)]] = [:]
-        for connection in connections {
-            connection.takeUnsaved { conversation, seq in
-                let position = Position(reader: connection.principal.id, conversation: conversation)
-                readers[position, default: []].append((connection, seq))
-            }
-        }
-        for (position, places) in readers {
-            guard let furthest = places.max(by: { $0.seq < $1.seq }) else { continue }
-            let conversation = position.conversation
-            log.moveCursor(of: furthest.connection.principal, in: conversation, to: furthest.seq, read: false) {
-                result in
-                guard case .success = result else { return }
-                for (connection, seq) in places { connection.feeds[conversation]?.saved(seq) }
-            }
-        }
-    }
-
-    private struct Position: Hashable {
-        let reader: UniqueID
-        let conversation: UniqueID
-    }
 
     // MARK: Turns
 
