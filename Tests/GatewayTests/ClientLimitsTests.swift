@@ -31,11 +31,14 @@ struct ClientLimitsTests {
     func handshakes() throws {
         let limits = limits { $0.handshakesPerSecond = 1 }
         for _ in 0..<5 { #expect(limits.enter(from: try address()) == nil) }
-        let refusal = try #require(limits.enter(from: try address()))
-        #expect(refusal.status == .tooManyRequests)
-        #expect(refusal.code == "rate_limited")
-        #expect(refusal.headers.map { "\($0.name): \($0.value)" } == ["Retry-After: 1"])
-        #expect(String(buffer: refusal.body).hasPrefix(#"{"success":false,"error":{"code":"rate_limited","message":""#))
+        // Soon, unless this machine is so slow that they come back as fast.
+        var refusal: HTTPRefusal?
+        while refusal == nil { refusal = limits.enter(from: try address()) }
+        let found = try #require(refusal)
+        #expect(found.status == .tooManyRequests)
+        #expect(found.code == "rate_limited")
+        #expect(found.headers.map { "\($0.name): \($0.value)" } == ["Retry-After: 1"])
+        #expect(String(buffer: found.body).hasPrefix(#"{"success":false,"error":{"code":"rate_limited","message":""#))
         #expect(limits.enter(from: try address("203.0.113.6")) == nil)
     }
 
