@@ -24,17 +24,12 @@ final class ConnectionSetup {
         endpoints = HTTPEndpoints(
             deadline: listener.handshakeDeadline,
             bytes: bytes,
-            unreadiness: { listener.unreadiness },
-            onEnd: { listener.admission.endHandshaking() }
+            unreadiness: { listener.unreadiness }
         )
     }
 
     /// - Throws: if there are too many others before their handshake; the socket is closed then.
     func install(on channel: any Channel) throws {
-        guard listener.admission.beginHandshaking() else {
-            listener.refusals.count(.openRequests)
-            throw ChannelError.ioOnClosedChannel
-        }
         let setup = NIOLoopBound(self, eventLoop: eventLoop)
         let upgrader = WebSocketUpgrader(
             accept: { head in setup.value.decide(head, channel: channel) },
@@ -46,6 +41,11 @@ final class ConnectionSetup {
             withErrorHandling: false
         )
         try channel.pipeline.syncOperations.addHandler(endpoints)
+        guard listener.admission.beginHandshaking() else {
+            listener.refusals.count(.openRequests)
+            throw ChannelError.ioOnClosedChannel
+        }
+        endpoints.onEnd = { [admission = listener.admission] in admission.endHandshaking() }
     }
 
     /// - Returns: What the 101 answer carries beyond the handshake's own headers. A failure refuses, and NIO then hands the

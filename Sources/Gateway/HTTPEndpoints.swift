@@ -20,27 +20,25 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
     /// Why this connection's handshake was refused; its request comes here next.
     package var refusal: HTTPRefusal?
 
+    /// Called once, when the connection has become a WebSocket or is closed.
+    var onEnd: () -> Void = {}
+
     private let deadline: TimeAmount
     private let bytes: RequestBytes
     private let unreadiness: () -> HTTPRefusal?
-    private let onEnd: () -> Void
     private var timer: Scheduled<Void>?
     private var head: HTTPRequestHead?
     private var isEnding = false
 
-    /// - Parameters:
-    ///   - unreadiness: why `/ready` is not 200; `nil` when it is.
-    ///   - onEnd: called once, when the connection has become a WebSocket or is closed.
+    /// - Parameter unreadiness: why `/ready` is not 200; `nil` when it is.
     init(
         deadline: TimeAmount = HTTPEndpoints.defaultDeadline,
         bytes: RequestBytes,
-        unreadiness: @escaping () -> HTTPRefusal?,
-        onEnd: @escaping () -> Void
+        unreadiness: @escaping () -> HTTPRefusal?
     ) {
         self.deadline = deadline
         self.bytes = bytes
         self.unreadiness = unreadiness
-        self.onEnd = onEnd
     }
 
     // MARK: Answering
