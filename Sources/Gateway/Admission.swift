@@ -6,9 +6,14 @@ import Synchronization
 package final class Admission: Sendable {
     private struct State {
         var connections = 0
+        var handshaking = 0
         var isRetired = false
         var isDraining = false
     }
+
+    /// Sockets that are no WebSockets yet, at a time, from whomever; past it, a new one is closed without a word. A handshake takes
+    /// milliseconds, so only those who let it take until the deadline can come near it.
+    package static let maxHandshaking = 8192
 
     private let maxConnections: Int
     private let state = Mutex(State())
@@ -25,6 +30,18 @@ package final class Admission: Sendable {
             return nil
         }
     }
+
+    /// Counts a socket that was accepted, until ``endHandshaking()``.
+    /// - Returns: Whether there is room for it; it is not counted if not.
+    package func beginHandshaking() -> Bool {
+        state.withLock { state in
+            guard state.handshaking < Self.maxHandshaking else { return false }
+            state.handshaking += 1
+            return true
+        }
+    }
+
+    package func endHandshaking() { state.withLock { $0.handshaking -= 1 } }
 
     package func leave() { state.withLock { $0.connections -= 1 } }
 

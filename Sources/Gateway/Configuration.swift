@@ -1,5 +1,5 @@
 package import Configuration
-import Messaging
+package import Messaging
 import NIOCore  // System.coreCount
 
 /// The gateway's settings: environment variables, read and checked once at start.
@@ -23,6 +23,10 @@ package struct Configuration: Sendable {
     package var slowReaderSeconds = 10
     package var conversationLogLimit = 100_000
     package var maxConversationsPerCustomer = 200
+    package var trustedProxies = TrustedProxies.standard
+    package var allowedOrigins = AllowedOrigins.any
+    package var clientLimits = ClientLimits.Amounts()
+    package var sendingRate = SendingRate(messagesPerSecond: 100, bytesPerSecond: 262_144)
     /// From `UNSAFE_DISABLE`, which is for tests of the tests only: not in ``settings``, and `--help` does not name it.
     package var disabledDefences: Set<Defence> = []
     /// From `UNSAFE_DISCARD_PUBLICATIONS`, which is hidden in the same way: publications that hold this word count as lost.
@@ -38,11 +42,13 @@ package struct Configuration: Sendable {
     package init(reader: ConfigReader) throws(ConfigurationError) {
         for setting in Self.settings {
             guard let text = try Self.text(of: setting, in: reader), !text.isEmpty else { continue }
-            guard setting.apply(text, &self) else {
+            do throws(InvalidSetting) {
+                try setting.apply(text, &self)
+            } catch {
                 throw ConfigurationError(
                     name: setting.name,
-                    value: setting.isSecret ? nil : text,
-                    expected: setting.type
+                    value: setting.isSecret ? nil : error.value,
+                    expected: error.expected
                 )
             }
         }
@@ -142,6 +148,61 @@ package struct Configuration: Sendable {
             1...100_000,
             "Conversations a customer may open; past it, an error."
         ),
+        .value(
+            "TRUSTED_PROXIES",
+            "addresses and nets with commas between, or none",
+            "Whose X-Forwarded-For is believed. All others count as the client themselves.",
+            default: TrustedProxies.defaultSetting
+        ) { text, configuration throws(InvalidSetting) in configuration.trustedProxies = try TrustedProxies(text) },
+        .value(
+            "ALLOWED_ORIGINS",
+            "exact origins with commas between, such as https://shop.example.com",
+            "Whose pages may connect; past it, 403. Programs that are no browser send no Origin, and may.",
+            default: "any"
+        ) { text, configuration throws(InvalidSetting) in configuration.allowedOrigins = try AllowedOrigins(text) },
+        .number(
+            "HANDSHAKES_PER_SECOND",
+            \.clientLimits.handshakesPerSecond,
+            0...100_000,
+            "Handshakes of an address, and those of 5 s at once; past it, 429. 0: no limit."
+        ),
+        .number(
+            "FAILED_TOKENS_PER_MINUTE",
+            \.clientLimits.failedTokensPerMinute,
+            0...1_000_000,
+            "Tokens of an address that are not good; past it, 429 to its handshakes. 0: no limit."
+        ),
+        .number(
+            "MAX_CONNECTIONS_PER_ADDRESS",
+            \.clientLimits.connectionsPerAddress,
+            0...1_000_000,
+            "WebSockets of an address on this gateway; past it, 429. 0: no limit."
+        ),
+        .number(
+            "MAX_CONNECTIONS_PER_TOKEN",
+            \.clientLimits.connectionsPerToken,
+            0...1_000_000,
+            "WebSockets of a token on this gateway; past it, 429. 0: no limit."
+        ),
+        .number(
+            "MAX_CONNECTIONS_PER_CUSTOMER",
+            \.clientLimits.connectionsPerCustomer,
+            0...1_000_000,
+            "WebSockets of a customer on this gateway; past it, 429. 0: no limit."
+        ),
+        .number(
+            "MESSAGES_PER_SECOND",
+            \.sendingRate.messagesPerSecond,
+            0...1_000_000,
+            "Messages, pings and pongs of a WebSocket, and those of 5 s at once, an agent's ten times as many; past it, it is read "
+                + "more slowly, and after 30 s of that closed with 4029. 0: no limit."
+        ),
+        .number(
+            "BYTES_PER_SECOND",
+            \.sendingRate.bytesPerSecond,
+            0...1_000_000_000,
+            "The same for bytes."
+        ),
     ]
 
     /// The text of `--help` about the environment.
@@ -179,8 +240,9 @@ package struct Setting: Sendable {
     package let defaultValue: String
     package let meaning: String
     package let isSecret: Bool
-    /// - Returns: Whether the text is acceptable.
-    fileprivate let apply: @Sendable (_ text: String, _ configuration: inout Configuration) -> Bool
+    /// - Throws: if the text is not acceptable.
+    fileprivate let apply:
+        @Sendable (_ text: String, _ configuration: inout Configuration) throws(InvalidSetting) -> Void
 
     fileprivate static func text(
         _ name: String,
@@ -197,10 +259,9 @@ package struct Setting: Sendable {
             defaultValue: defaultValue ?? Configuration()[keyPath: path],
             meaning: meaning,
             isSecret: isSecret
-        ) { text, configuration in
-            guard isAcceptable(text) else { return false }
+        ) { text, configuration throws(InvalidSetting) in
+            guard isAcceptable(text) else { throw InvalidSetting(value: text, expected: type) }
             configuration[keyPath: path] = text
-            return true
         }
     }
 
@@ -211,17 +272,37 @@ package struct Setting: Sendable {
         _ meaning: String,
         default defaultValue: String? = nil
     ) -> Setting {
-        Setting(
+        let type = "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        return Setting(
             name: name,
-            type: "a whole number from \(range.lowerBound) to \(range.upperBound)",
+            type: type,
             defaultValue: defaultValue ?? String(Configuration()[keyPath: path]),
             meaning: meaning,
             isSecret: false
-        ) { text, configuration in
-            guard let number = Int(text), range.contains(number) else { return false }
+        ) { text, configuration throws(InvalidSetting) in
+            guard let number = Int(text), range.contains(number) else {
+                throw InvalidSetting(value: text, expected: type)
+            }
             configuration[keyPath: path] = number
-            return true
         }
+    }
+
+    /// One whose text becomes a value of a type of its own.
+    fileprivate static func value(
+        _ name: String,
+        _ type: String,
+        _ meaning: String,
+        default defaultValue: String,
+        apply: @escaping @Sendable (_ text: String, _ configuration: inout Configuration) throws(InvalidSetting) -> Void
+    ) -> Setting {
+        Setting(
+            name: name,
+            type: type,
+            defaultValue: defaultValue,
+            meaning: meaning,
+            isSecret: false,
+            apply: apply
+        )
     }
 }
 

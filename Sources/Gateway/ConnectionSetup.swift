@@ -15,25 +15,37 @@ final class ConnectionSetup {
     private let eventLoop: any EventLoop
     private let listener: Listener
     private let endpoints: HTTPEndpoints
+    private let bytes = RequestBytes()
     private var accepted: Accepted?
 
     init(eventLoop: any EventLoop, listener: Listener) {
         self.eventLoop = eventLoop
         self.listener = listener
-        endpoints = HTTPEndpoints(deadline: listener.handshakeDeadline) { listener.unreadiness }
+        endpoints = HTTPEndpoints(
+            deadline: listener.handshakeDeadline,
+            bytes: bytes,
+            unreadiness: { listener.unreadiness }
+        )
     }
 
+    /// - Throws: if there are too many others before their handshake; the socket is closed then.
     func install(on channel: any Channel) throws {
         let setup = NIOLoopBound(self, eventLoop: eventLoop)
         let upgrader = WebSocketUpgrader(
             accept: { head in setup.value.decide(head, channel: channel) },
             install: { try setup.value.upgrade(channel) }
         )
+        try channel.pipeline.syncOperations.addHandler(bytes)
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
             withErrorHandling: false
         )
         try channel.pipeline.syncOperations.addHandler(endpoints)
+        guard listener.admission.beginHandshaking() else {
+            listener.refusals.count(.openRequests)
+            throw ChannelError.ioOnClosedChannel
+        }
+        endpoints.onEnd = { [admission = listener.admission] in admission.endHandshaking() }
     }
 
     /// - Returns: What the 101 answer carries beyond the handshake's own headers. A failure refuses, and NIO then hands the
@@ -43,7 +55,21 @@ final class ConnectionSetup {
             // What it is instead, HTTPEndpoints knows.
             return eventLoop.makeFailedFuture(HTTPRefusal.notFound)
         }
-        guard let token = handshake.token.flatMap(Token.init) else { return refuse(.unauthenticated) }
+        guard listener.allowedOrigins.allow(head.headers["Origin"]) else {
+            listener.refusals.count(.origin)
+            return refuse(.foreignOrigin)
+        }
+        let limits = listener.limits
+        let address = listener.trustedProxies.client(
+            peer: channel.remoteAddress,
+            forwardedFor: head.headers["X-Forwarded-For"]
+        )
+        if let refusal = limits.enter(from: address) { return refuse(refusal) }
+        channel.closeFuture.whenComplete { _ in limits.leave(address) }
+        guard let token = handshake.token.flatMap(Token.init) else {
+            limits.tokenFailed(from: address)
+            return refuse(.unauthenticated)
+        }
         if let refusal = listener.admission.enter() { return refuse(refusal) }
 
         endpoints.isUpgrading = true
@@ -54,7 +80,11 @@ final class ConnectionSetup {
             .assumeIsolated()
             .flatMapThrowing { authenticated -> HTTPHeaders in
                 guard !admission.isDraining else { throw HTTPRefusal.draining }
-                channel.closeFuture.whenComplete { _ in admission.leave() }
+                if let refusal = limits.enter(authenticated) { throw refusal }
+                channel.closeFuture.whenComplete { _ in
+                    admission.leave()
+                    limits.leave(authenticated)
+                }
                 self.accepted = Accepted(token: authenticated, dialect: handshake.dialect)
                 var headers = HTTPHeaders()
                 if let subprotocol = handshake.subprotocol {
@@ -65,7 +95,9 @@ final class ConnectionSetup {
             .flatMapError { error in
                 admission.leave()
                 self.endpoints.isUpgrading = false
-                return self.refuse(HTTPRefusal(error))
+                let refusal = HTTPRefusal(error)
+                if refusal == .unauthenticated { limits.tokenFailed(from: address) }
+                return self.refuse(refusal)
             }
             .nonisolated()
     }
@@ -78,10 +110,17 @@ final class ConnectionSetup {
     /// After the 101 answer.
     private func upgrade(_ channel: any Channel) throws {
         guard let accepted, channel.isActive else { throw ChannelError.ioOnClosedChannel }
+        channel.pipeline.syncOperations.removeHandler(bytes, promise: nil)
         channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)
         let delegate = listener.makeDelegate(accepted.token, accepted.dialect, eventLoop)
         try channel.pipeline.syncOperations.addHandler(
-            WebSocketHandler(delegate: delegate, eventLoop: eventLoop, maxMessageBytes: listener.maxMessageBytes)
+            WebSocketHandler(
+                delegate: delegate,
+                eventLoop: eventLoop,
+                maxMessageBytes: listener.maxMessageBytes,
+                rate: listener.sendingRate.times(accepted.token.principal.isAgent ? SendingRate.agentsFactor : 1),
+                onRateExceeded: { [refusals = listener.refusals] in refusals.count(.messages) }
+            )
         )
     }
 }

@@ -13,22 +13,31 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
     package typealias InboundIn = HTTPServerRequestPart
     package typealias OutboundOut = HTTPServerResponsePart
 
-    package static let defaultDeadline = TimeAmount.seconds(10)
+    package static let defaultDeadline = TimeAmount.seconds(5)
 
     /// A handshake of this connection is being decided: the request will not come here, unless it is refused.
     package var isUpgrading = false
     /// Why this connection's handshake was refused; its request comes here next.
     package var refusal: HTTPRefusal?
 
+    /// Called once, when the connection has become a WebSocket or is closed.
+    var onEnd: () -> Void = {}
+
     private let deadline: TimeAmount
+    private let bytes: RequestBytes
     private let unreadiness: () -> HTTPRefusal?
     private var timer: Scheduled<Void>?
     private var head: HTTPRequestHead?
     private var isEnding = false
 
     /// - Parameter unreadiness: why `/ready` is not 200; `nil` when it is.
-    package init(deadline: TimeAmount = HTTPEndpoints.defaultDeadline, unreadiness: @escaping () -> HTTPRefusal?) {
+    init(
+        deadline: TimeAmount = HTTPEndpoints.defaultDeadline,
+        bytes: RequestBytes,
+        unreadiness: @escaping () -> HTTPRefusal?
+    ) {
         self.deadline = deadline
+        self.bytes = bytes
         self.unreadiness = unreadiness
     }
 
@@ -77,9 +86,13 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
         context: ChannelHandlerContext
     ) {
         if let request, !request.isKeepAlive || request.version != .http1_1 { isEnding = true }
+        if bytes.isHalfUsed { isEnding = true }
         var headers = HTTPHeaders([
             ("Content-Type", "application/json; charset=utf-8"), ("Content-Length", String(body.readableBytes)),
             ("Cache-Control", "no-store"),
+            // These are answers for programs: no browser is to show them, or to take them for anything else.
+            ("X-Content-Type-Options", "nosniff"),
+            ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
         ])
         for header in extra { headers.add(name: header.name, value: header.value) }
         if isEnding { headers.add(name: "Connection", value: "close") }
@@ -103,7 +116,10 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
 
     package func handlerAdded(context: ChannelHandlerContext) { restartTimer(context: context) }
 
-    package func handlerRemoved(context: ChannelHandlerContext) { timer?.cancel() }
+    package func handlerRemoved(context: ChannelHandlerContext) {
+        timer?.cancel()
+        onEnd()
+    }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch Self.unwrapInboundIn(data) {
@@ -130,6 +146,8 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
         switch error {
         // A refused handshake: NIO says so before it passes the request on.
         case is HTTPRefusal: break
+        case is RequestBytes.Exceeded where !isEnding && !isUpgrading:
+            refuse(.tooLarge, head: nil, context: context)
         case is HTTPParserError where !isEnding && !isUpgrading:
             refuse(.badRequest("This is not a valid HTTP request."), head: nil, context: context)
         default: context.close(promise: nil)

@@ -74,6 +74,34 @@ package struct HTTPRefusal: Error, Equatable, Sendable {
         message: "This gateway has as many connections as it may. Please try again later.",
         headers: retryAfter(seconds: 5)
     )
+    package static let tooLarge = HTTPRefusal(
+        status: .requestHeaderFieldsTooLarge,
+        code: "too_large",
+        message: "A request to this gateway may have \(RequestBytes.limit) bytes, all its headers included."
+    )
+    package static let foreignOrigin = HTTPRefusal(
+        status: .forbidden,
+        code: "forbidden",
+        message: "Pages of this origin may not connect. ALLOWED_ORIGINS lists those that may."
+    )
+    package static func rateLimited(_ message: String, after wait: TimeAmount) -> HTTPRefusal {
+        let seconds = Int((wait.nanoseconds + 999_999_999) / 1_000_000_000)
+        return HTTPRefusal(
+            status: .tooManyRequests,
+            code: MessagingError.Code.rateLimited.rawValue,
+            message: "\(message) Please try again later.",
+            headers: retryAfter(seconds: seconds)
+        )
+    }
+    /// - Parameter whose: to be read after "connections".
+    package static func tooManyConnections(_ whose: String) -> HTTPRefusal {
+        HTTPRefusal(
+            status: .tooManyRequests,
+            code: MessagingError.Code.limitReached.rawValue,
+            message: "There are too many connections \(whose). Please close some first.",
+            headers: retryAfter(seconds: 10)
+        )
+    }
     package static let notReady = HTTPRefusal(
         status: .serviceUnavailable,
         code: "not_ready",

@@ -15,6 +15,11 @@ package final class Listener: Service {
     package typealias MakeDelegate = @Sendable (AuthenticatedToken, Dialect, any EventLoop) -> any WebSocketDelegate
 
     package let admission: Admission
+    let limits: ClientLimits
+    let refusals: RefusalLog
+    let trustedProxies: TrustedProxies
+    let allowedOrigins: AllowedOrigins
+    let sendingRate: SendingRate
     let maxMessageBytes: Int
     let handshakeDeadline: TimeAmount
     let authenticate: Authenticate
@@ -41,6 +46,11 @@ package final class Listener: Service {
         onListening: @escaping @Sendable (SocketAddress) -> Void = { _ in }
     ) {
         admission = Admission(maxConnections: configuration.maxConnections)
+        refusals = RefusalLog(eventLoop: group.next(), logger: logger)
+        limits = ClientLimits(configuration.clientLimits, refusals: refusals)
+        trustedProxies = configuration.trustedProxies
+        allowedOrigins = configuration.allowedOrigins
+        sendingRate = configuration.sendingRate
         maxMessageBytes = configuration.maxMessageBytes
         host = configuration.host
         port = configuration.port
@@ -71,6 +81,11 @@ package final class Listener: Service {
                     "listener.address": "\(address.ipAddress ?? host)", "listener.port": "\(address.port ?? port)",
                 ]
             )
+            if allowedOrigins.areAny {
+                logger.info(
+                    "Pages of every web site may connect, with a token; ALLOWED_ORIGINS keeps all but those it names out."
+                )
+            }
             onListening(address)
         }
         try? await gracefulShutdown()

@@ -37,6 +37,8 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
 
     /// Past this many bytes what was gathered goes to the channel before the turn ends, so that ``isWritable`` knows of it.
     private static let maxGatheredBytes = 16 * 1024
+    /// A client that sends faster than its rate for so long, though it is read no faster, is closed with 4029.
+    package static let rateTolerance = TimeAmount.seconds(30)
     /// How long the peer may take to end the connection after our close frame.
     package static let closeTimeout = TimeAmount.seconds(5)
 
@@ -55,11 +57,26 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     /// The answer to the last ping, kept back while the peer does not read. RFC 6455 §5.5.3: the last one is enough.
     private var delayedPong: ByteBuffer?
     private var closeTimer: Scheduled<Void>?
+    private var allowance: Allowance
+    private let onRateExceeded: () -> Void
+    /// The socket is not read because the peer sent too much: since when, with pauses of up to a second, and until when.
+    private var isHeldBack = false
+    private var heldBack = (since: NIODeadline.distantPast, until: NIODeadline.distantPast)
 
-    /// - Parameter maxMessageBytes: past it the connection is closed with 1009.
-    package init(delegate: any WebSocketDelegate, eventLoop: any EventLoop, maxMessageBytes: Int = 65536) {
+    /// - Parameters:
+    ///   - maxMessageBytes: past it the connection is closed with 1009.
+    ///   - onRateExceeded: called when it is closed for sending faster than `rate`.
+    package init(
+        delegate: any WebSocketDelegate,
+        eventLoop: any EventLoop,
+        maxMessageBytes: Int = 65536,
+        rate: SendingRate = SendingRate(messagesPerSecond: 0, bytesPerSecond: 0),
+        onRateExceeded: @escaping () -> Void = {}
+    ) {
         self.delegate = delegate
         self.eventLoop = eventLoop
+        self.onRateExceeded = onRateExceeded
+        allowance = Allowance(rate, at: eventLoop.now)
         state = WebSocketStateMachine(maxMessageBytes: maxMessageBytes)
     }
 
@@ -152,9 +169,32 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     }
 
     private func setPaused(_ paused: Bool) {
-        guard paused != isPaused, let context else { return }
-        isPaused = paused
-        context.channel.setOption(.autoRead, value: !paused).whenFailure { _ in }
+        setReading { isPaused = paused }
+    }
+
+    /// Does what changes whether the socket is to be read.
+    private func setReading(_ change: () -> Void) {
+        let was = isPaused || isHeldBack
+        change()
+        let now = isPaused || isHeldBack
+        guard was != now, let context else { return }
+        context.channel.setOption(.autoRead, value: !now).whenFailure { _ in }
+    }
+
+    /// The peer has sent more than it may: nothing is read until that is made good.
+    private func holdBack() {
+        let now = eventLoop.now
+        guard state.isOpen, !isHeldBack, let wait = allowance.wait(at: now) else { return }
+        if now - heldBack.until > .seconds(1) { heldBack.since = now }
+        heldBack.until = now + wait
+        guard now - heldBack.since < Self.rateTolerance else {
+            onRateExceeded()
+            return close(.rateLimited)
+        }
+        setReading { isHeldBack = true }
+        eventLoop.assumeIsolated().scheduleTask(deadline: heldBack.until) { [weak self] in
+            self?.setReading { self?.isHeldBack = false }
+        }
     }
 
     // MARK: Acting
@@ -178,7 +218,10 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     private func sendClose(_ payload: ByteBuffer, then next: WebSocketStateMachine.AfterClose) {
         guard let context else { return }
         // The peer's close frame must get through.
-        setPaused(false)
+        setReading {
+            isPaused = false
+            isHeldBack = false
+        }
         writeGathered()
         hasUnflushedWrites = false
         let frame = WebSocketFrame.encode(.connectionClose, payload)
@@ -226,7 +269,13 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = Self.unwrapInboundIn(data)
         isReading = true
-        while let action = state.read(&bytes) { perform(action) }
+        let count = bytes.readableBytes
+        var messages = 0
+        while let action = state.read(&bytes) {
+            messages += 1
+            perform(action)
+        }
+        if !allowance.take(messages: messages, bytes: count) { holdBack() }
     }
 
     package func channelReadComplete(context: ChannelHandlerContext) {

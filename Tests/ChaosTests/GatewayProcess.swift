@@ -36,6 +36,10 @@ final class GatewayProcess: @unchecked Sendable {
             [
                 "HOST": "127.0.0.1", "PORT": "\(port)", "REDIS_URL": redisURL, "LOOPS": "2", "LOG_LEVEL": "info",
                 "DRAIN_TIMEOUT": "5",
+                // All clients come from one address, as fast as they can.
+                "HANDSHAKES_PER_SECOND": "0", "FAILED_TOKENS_PER_MINUTE": "0", "MAX_CONNECTIONS_PER_ADDRESS": "0",
+                "MAX_CONNECTIONS_PER_TOKEN": "0", "MAX_CONNECTIONS_PER_CUSTOMER": "0", "MESSAGES_PER_SECOND": "0",
+                "BYTES_PER_SECOND": "0",
             ]
         ) { $1 }.merging(environment) { $1 }
         if !FileManager.default.fileExists(atPath: log.path) {

@@ -29,6 +29,16 @@ final class RawConnection: Sendable {
         try await channel.writeAndFlush(ByteBuffer(bytes: bytes))
     }
 
+    /// Waits for the head of the first answer, and returns its status; 0 when the connection ended without one.
+    func status(timeout: Duration = .seconds(30)) async throws -> Int {
+        try await inbox.wait(for: "an answer", timeout: timeout, describe: { "it said \($0.received.count) bytes" }) {
+            state in
+            let text = String(decoding: state.received.prefix(64), as: UTF8.self)
+            guard text.count >= 13 || state.hasEnded else { return nil }
+            return Int(text.split(separator: " ").dropFirst().first ?? "") ?? 0
+        }
+    }
+
     /// Waits for the server to end the connection, and returns what it said until then.
     func end(timeout: Duration = .seconds(30)) async throws -> String {
         try await inbox.wait(for: "the end of a connection", timeout: timeout, describe: { _ in "it is open" }) {

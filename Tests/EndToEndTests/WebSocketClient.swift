@@ -56,11 +56,12 @@ final class WebSocketClient: Sendable {
         dialect: Dialect = .guide,
         tokenIn place: TokenPlace = .query,
         answersPings: Bool = true,
-        path: String = "/ws/chat"
+        path: String = "/ws/chat",
+        headers more: [String] = []
     ) async throws -> WebSocketClient {
         var subprotocols = dialect == .full ? ["chat.v2"] : []
         var target = path
-        var headers = ""
+        var headers = more.map { "\($0)\r\n" }.joined()
         if let token {
             switch place {
             case .query: target += "?token=\(token)"

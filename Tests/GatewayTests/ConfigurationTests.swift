@@ -1,6 +1,7 @@
 import Configuration
 import Foundation
 import Gateway
+import Messaging
 import Testing
 
 @Suite("The gateway's settings")
@@ -31,6 +32,10 @@ struct ConfigurationTests {
             "GATEWAY_ID": "g-1", "HEARTBEAT_SECONDS": "7", "DRAIN_TIMEOUT": "8", "MAX_CONNECTIONS": "9",
             "MAX_MESSAGE_BYTES": "2048", "COMMAND_TIMEOUT_MS": "100", "SLOW_READER_SECONDS": "11",
             "CONVERSATION_LOG_LIMIT": "1200", "MAX_CONVERSATIONS_PER_CUSTOMER": "13",
+            "TRUSTED_PROXIES": "192.0.2.1", "ALLOWED_ORIGINS": "https://shop.example.com",
+            "HANDSHAKES_PER_SECOND": "14", "FAILED_TOKENS_PER_MINUTE": "15", "MAX_CONNECTIONS_PER_ADDRESS": "16",
+            "MAX_CONNECTIONS_PER_TOKEN": "17", "MAX_CONNECTIONS_PER_CUSTOMER": "18", "MESSAGES_PER_SECOND": "19",
+            "BYTES_PER_SECOND": "20",
         ]
         #expect(Set(Gateway.Configuration.settings.map(\.name)) == Set(values.keys))
         let settings = try read(values).get()
@@ -50,6 +55,14 @@ struct ConfigurationTests {
         #expect(settings.slowReaderSeconds == 11)
         #expect(settings.conversationLogLimit == 1200)
         #expect(settings.maxConversationsPerCustomer == 13)
+        #expect(try settings.trustedProxies == TrustedProxies("192.0.2.1"))
+        #expect(try settings.allowedOrigins == AllowedOrigins("https://shop.example.com"))
+        #expect(settings.clientLimits.handshakesPerSecond == 14)
+        #expect(settings.clientLimits.failedTokensPerMinute == 15)
+        #expect(settings.clientLimits.connectionsPerAddress == 16)
+        #expect(settings.clientLimits.connectionsPerToken == 17)
+        #expect(settings.clientLimits.connectionsPerCustomer == 18)
+        #expect(settings.sendingRate == SendingRate(messagesPerSecond: 19, bytesPerSecond: 20))
         for setting in Gateway.Configuration.settings {
             #expect(Gateway.Configuration.help.contains("  \(setting.name)  ("))
             #expect(Gateway.Configuration.help.contains(setting.meaning))
@@ -62,6 +75,7 @@ struct ConfigurationTests {
             ("PORT", "65536"), ("PORT", "http"), ("PORT", "80 "), ("LOOPS", "0"), ("LOG_LEVEL", "loud"),
             ("DURABILITY", "some"),
             ("GATEWAY_ID", "a b"),
+            ("TRUSTED_PROXIES", "edge"), ("HANDSHAKES_PER_SECOND", "-1"),
             ("GATEWAY_ID", "g:1"), ("MAX_MESSAGE_BYTES", "-1"), ("DRAIN_TIMEOUT", "20s"),
         ]
     )
@@ -73,6 +87,18 @@ struct ConfigurationTests {
         #expect(error.name == name)
         #expect(error.description.hasPrefix("\(name) must be a"))
         #expect(error.description.contains("\"\(value)\""))
+    }
+
+    @Test("A bad origin is named with what to do")
+    func badOrigin() {
+        guard case .failure(let error) = read(["ALLOWED_ORIGINS": "https://a.example,https://b.example/"]) else {
+            Issue.record("accepted")
+            return
+        }
+        #expect(error.name == "ALLOWED_ORIGINS")
+        #expect(error.description.hasPrefix("ALLOWED_ORIGINS must be exact origins"))
+        #expect(error.description.contains("nothing after the host and the port"))
+        #expect(error.description.contains("not \"https://b.example/\""))
     }
 
     @Test("A bad REDIS_URL is not shown, for the password in it")

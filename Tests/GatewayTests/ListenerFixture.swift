@@ -102,6 +102,7 @@ enum ListenerFixture {
         maxConnections: Int = 100,
         deadline: TimeAmount = .seconds(30),
         isReady: @escaping @Sendable () -> Bool = { true },
+        configure: (inout Gateway.Configuration) throws -> Void = { _ in },
         authenticate: @escaping Listener.Authenticate = ListenerFixture.authenticate,
         _ body: @escaping @Sendable (Running) async throws -> Void
     ) async throws {
@@ -109,6 +110,7 @@ enum ListenerFixture {
         configuration.host = "127.0.0.1"
         configuration.port = 0
         configuration.maxConnections = maxConnections
+        try configure(&configuration)
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var logger = Logger(label: "test")
         logger.logLevel = .error

@@ -253,6 +253,137 @@ struct ListenerTests {
         }
     }
 
+    // MARK: Limits
+
+    @Test("Pages of other origins are refused with 403, those on the list and programs are not")
+    func origins() async throws {
+        try await Fixture.withListener(configure: {
+            $0.allowedOrigins = try AllowedOrigins("https://shop.example.com")
+        }) { running in
+            let uri = "/ws/chat?token=\(Fixture.token)"
+            for headers in [
+                "Origin: https://evil.example\r\n", "Origin: null\r\n",
+                "Origin: https://shop.example.com.evil.example\r\n",
+                "Origin: https://shop.example.com\r\nOrigin: https://evil.example\r\n",
+            ] {
+                let refused = try await running.ask(Fixture.handshake(uri, headers))
+                #expect(refused.status == 403)
+                #expect(try Self.errorCode(refused) == "forbidden")
+                #expect(refused.header("x-content-type-options") == "nosniff")
+                #expect(refused.header("server") == nil)
+            }
+            for headers in ["Origin: https://shop.example.com\r\n", ""] {
+                try await running.webSocket(uri, headers).close()
+            }
+        }
+    }
+
+    @Test("Each forwarded address has its own limit, and who writes the header without being trusted shares their own")
+    func addresses() async throws {
+        for (setting, isTrusted) in [(TrustedProxies.defaultSetting, true), ("none", false)] {
+            try await Fixture.withListener(configure: {
+                $0.clientLimits.handshakesPerSecond = 1
+                $0.trustedProxies = try TrustedProxies(setting)
+            }) { running in
+                var statuses: [Int] = []
+                // Each of six comes twice, within what it may. As one they are past it, sooner or later.
+                while statuses.count < 12 || !isTrusted && statuses.last == 101 {
+                    let headers = "X-Forwarded-For: 198.51.100.9, 203.0.113.\(statuses.count % 6)\r\n"
+                    let client = try await running.connect()
+                    try await client.send(Fixture.handshake("/ws/chat?token=\(Fixture.token)", headers))
+                    let answer = try await client.readResponse()
+                    if answer.status == 429 { #expect(answer.header("retry-after") != nil) }
+                    statuses.append(answer.status)
+                    try? await client.close()
+                }
+                #expect(statuses.prefix(5).allSatisfy { $0 == 101 })
+                #expect(statuses.contains(429) != isTrusted)
+            }
+        }
+    }
+
+    @Test("Who guesses tokens gets 429 from some point on, whatever is tried then")
+    func guessing() async throws {
+        try await Fixture.withListener(configure: { $0.clientLimits.failedTokensPerMinute = 2 }) { running in
+            let unknown = "/ws/chat?token=cust_00000000-0000-4000-8000-000000000000"
+            #expect(try await running.ask(Fixture.handshake(unknown)).status == 401)
+            #expect(try await running.ask(Fixture.handshake("/ws/chat?token=what")).status == 401)
+            let refused = try await running.ask(Fixture.handshake(unknown))
+            #expect(refused.status == 429)
+            #expect(try Self.errorCode(refused) == "rate_limited")
+            #expect(refused.header("retry-after") != nil)
+            #expect(try await running.ask(Fixture.handshake()).status == 429)
+            #expect(try await running.ask("GET /health HTTP/1.1\r\nHost: a\r\n\r\n").status == 200)
+        }
+    }
+
+    @Test("A token's connections past the limit are refused, and let in when others have ended")
+    func connectionsOfToken() async throws {
+        try await Fixture.withListener(configure: { $0.clientLimits.connectionsPerToken = 2 }) { running in
+            let first = try await running.webSocket()
+            let second = try await running.webSocket()
+            let refused = try await running.ask(Fixture.handshake())
+            #expect(refused.status == 429)
+            #expect(try Self.errorCode(refused) == "limit_reached")
+            try await first.close()
+            while try await running.ask(Fixture.handshake()).status == 429 {}
+            try await second.send(textBytes("still here"))
+            #expect(try await second.readFrame() == .text("still here"))
+        }
+    }
+
+    @Test("A head past 16 KiB is refused with 431, whether in one line or in many, whole or without end")
+    func largeHead() async throws {
+        try await Fixture.withListener { running in
+            for head in [
+                "GET /ws/chat?token=\(String(repeating: "a", count: 20_000)) HTTP/1.1\r\nHost: a\r\n\r\n",
+                "GET /health HTTP/1.1\r\nHost: a\r\nX-A: \(String(repeating: "a", count: 100_000))",
+                "GET /health HTTP/1.1\r\n" + (0..<2000).map { "X-\($0): a\r\n" }.joined(),
+            ] {
+                let refused = try await running.ask(head)
+                #expect(refused.status == 431)
+                #expect(try Self.errorCode(refused) == "too_large")
+            }
+            // Nobody comes near it by many small requests: the connection ends before.
+            let client = try await running.connect()
+            let padding = String(repeating: "a", count: 1000)
+            var count = 0
+            while true {
+                try await client.send("GET /health HTTP/1.1\r\nHost: a\r\nX-A: \(padding)\r\n\r\n")
+                let answer = try await client.readResponse()
+                #expect(answer.status == 200)
+                count += 1
+                if answer.header("connection") == "close" { break }
+            }
+            #expect((7...9).contains(count))
+        }
+    }
+
+    @Test(
+        "What two servers could read differently is refused, and ends the connection",
+        arguments: [
+            "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+            "Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", "Content-Length: 5, 6\r\n\r\nabcdef",
+            "Content-Length: +5\r\n\r\nabcde", "Content-Length: -1\r\n\r\n", "Content-Length: 0x5\r\n\r\nabcde",
+            "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n", "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+            "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n", "X-A : b\r\n\r\n", "X-A: b\r\n folded\r\n\r\n",
+            "X-A: b\nX-B: c\r\n\r\n", "X-A: b\n\n", "X-A: b\rX-B: c\r\n\r\n", "X-A: b\u{0}c\r\n\r\n", ": b\r\n\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n0;a=\nb\r\n\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n+5\r\nabcde\r\n0\r\n\r\n",
+        ]
+    )
+    func smuggling(rest: String) async throws {
+        try await Fixture.withListener { running in
+            let client = try await running.connect()
+            try await client.send(
+                "GET /health HTTP/1.1\r\nHost: a\r\n\(rest)GET /ready HTTP/1.1\r\nHost: a\r\n\r\n"
+            )
+            let answer = await client.readToEnd()
+            #expect(answer.hasPrefix("HTTP/1.1 400 "), "\(answer)")
+            #expect(answer.split(separator: "HTTP/1.1 ").count == 1, "\(answer)")
+        }
+    }
+
     // MARK: Probes and shutdown
 
     @Test("Health is always 200, readiness as things are, and the connection stays open for more")

@@ -23,8 +23,17 @@ struct WebSocketHandlerTests {
         let handler: WebSocketHandler
         let counter = FlushCounter()
 
-        init(isActive: Bool = true) throws {
-            handler = WebSocketHandler(delegate: delegate, eventLoop: channel.eventLoop)
+        init(
+            isActive: Bool = true,
+            rate: SendingRate = SendingRate(messagesPerSecond: 0, bytesPerSecond: 0),
+            onRateExceeded: @escaping () -> Void = {}
+        ) throws {
+            handler = WebSocketHandler(
+                delegate: delegate,
+                eventLoop: channel.eventLoop,
+                rate: rate,
+                onRateExceeded: onRateExceeded
+            )
             try channel.pipeline.syncOperations.addHandlers([counter, handler])
             if isActive { try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait() }
         }
@@ -51,6 +60,65 @@ struct WebSocketHandlerTests {
         #expect(fixture.delegate.events.isEmpty)
         try fixture.channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         #expect(fixture.delegate.events == [.connected])
+    }
+
+    private final class Count { var value = 0 }
+
+    @Test("A client that sends too much is read more slowly, loses nothing, and is let go on when it has waited")
+    func heldBack() throws {
+        let fixture = try Fixture(rate: .init(messagesPerSecond: 10, bytesPerSecond: 0))
+        func reads() throws -> Bool { try fixture.channel.getOption(.autoRead).wait() }
+        try fixture.receive((0..<50).flatMap { textBytes("\($0)") })
+        #expect(try reads())
+        try fixture.receive((50..<60).flatMap { textBytes("\($0)") })
+        #expect(try !reads())
+        #expect(fixture.delegate.heard.count == 61)
+        // What the delegate wants comes on top of it.
+        fixture.handler.pauseReading()
+        fixture.handler.resumeReading()
+        #expect(try !reads())
+        fixture.handler.pauseReading()
+        fixture.advance(2)
+        #expect(try !reads())
+        fixture.handler.resumeReading()
+        #expect(try reads())
+        #expect(fixture.channel.isActive)
+        #expect(try fixture.sent() == [])
+    }
+
+    @Test("A client that goes on for half a minute is closed with 4029; pings count as messages do")
+    func rateExceeded() throws {
+        let exceeded = Count()
+        let fixture = try Fixture(rate: .init(messagesPerSecond: 10, bytesPerSecond: 0)) { exceeded.value += 1 }
+        try fixture.receive((0..<50).flatMap { _ in frameBytes(.ping, []) })
+        var seconds = 0
+        while fixture.delegate.heard == [.connected], seconds < 100 {
+            try fixture.receive((0..<10).flatMap { _ in frameBytes(.ping, []) })
+            fixture.advance(1)
+            seconds += 1
+        }
+        #expect((30...33).contains(seconds))
+        #expect(exceeded.value == 1)
+        #expect(try fixture.sent().last?.closeCode == CloseCode.rateLimited.rawValue)
+        // Its close frame is to be read.
+        #expect(try fixture.channel.getOption(.autoRead).wait())
+        try fixture.receive(closeBytes(4029))
+        #expect(!fixture.channel.isActive)
+    }
+
+    @Test("A client at its rate, and one that has bursts, are never closed")
+    func withinRate() throws {
+        let fixture = try Fixture(rate: .init(messagesPerSecond: 10, bytesPerSecond: 1000))
+        for _ in 0..<200 {
+            try fixture.receive((0..<9).flatMap { _ in textBytes("a") })
+            fixture.advance(1)
+        }
+        for _ in 0..<20 {
+            try fixture.receive((0..<60).flatMap { _ in textBytes("a") })
+            fixture.advance(7)
+        }
+        #expect(fixture.channel.isActive)
+        #expect(try fixture.channel.getOption(.autoRead).wait())
     }
 
     @Test("The same bytes mean the same, whether they come at once or one by one")

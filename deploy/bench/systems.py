@@ -171,9 +171,16 @@ class Ours(System):
             "LOG_LEVEL": "notice",
             "MAX_CONNECTIONS": "20000",
             "DRAIN_TIMEOUT": "1",
-            # All clients have one address.
+            # All clients come from one address, as fast as they can.
             "TOKEN_REQUESTS_PER_MINUTE": "0",
             "CUSTOMER_TOKENS_PER_MINUTE": "0",
+            "HANDSHAKES_PER_SECOND": "0",
+            "FAILED_TOKENS_PER_MINUTE": "0",
+            "MAX_CONNECTIONS_PER_ADDRESS": "0",
+            "MAX_CONNECTIONS_PER_TOKEN": "0",
+            "MAX_CONNECTIONS_PER_CUSTOMER": "0",
+            "MESSAGES_PER_SECOND": "0",
+            "BYTES_PER_SECOND": "0",
             **(environment or {}),
         }
         self.agents = []
