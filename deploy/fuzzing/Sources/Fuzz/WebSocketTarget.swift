@@ -35,7 +35,10 @@ enum WebSocketTarget: FuzzTarget {
             promise(texts.map { Array($0.utf8) } == expected, "the messages are those that were sent")
         }
         for answer in sent.answers {
-            promise([101, 200, 400, 401, 404, 405, 426, 503].contains(answer.status), "\(answer.status) is an answer")
+            promise(
+                [101, 200, 400, 401, 403, 404, 405, 426, 429, 431, 503].contains(answer.status),
+                "\(answer.status) is an answer"
+            )
             promise(!String(decoding: answer.body, as: UTF8.self).contains("cust_"), "no answer shows a token")
             if answer.status == 101 {
                 promise(answer.headers["sec-websocket-accept"]?.count == 28, "the handshake is answered")
