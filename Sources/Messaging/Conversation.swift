@@ -68,7 +68,7 @@ package struct Conversation: Sendable, Equatable {
         self.createdAt = createdAt
         lastMessageAt = fields.timestamp("lastMessageAt") ?? createdAt
         alias = fields["alias"].flatMap { $0.isEmpty ? nil : $0 }
-        unread = isCounted ? max(0, (number("customerMessages") ?? 0) - (parts[1].int ?? 0)) : nil
+        unread = isCounted ? max(0, (number("customerMessages") ?? 0) &- (parts[1].int ?? 0)) : nil
         customerName = parts[2].string ?? ""
         isOnline = parts[3].int == 1
         waitingSince = parts[4].int.map { Timestamp(milliseconds: $0) }

@@ -15,15 +15,21 @@ package struct Timestamp: Hashable, Comparable, Sendable {
     package static func < (a: Timestamp, b: Timestamp) -> Bool { a.milliseconds < b.milliseconds }
 
     /// `2024-01-15T10:30:00Z`: 20 characters for the years 0 to 9999, seconds rounded down, as the access guide writes
-    /// times (a fraction of a second would stop strict readers of ISO 8601).
+    /// times (a fraction of a second would stop strict readers of ISO 8601). Moments before and after those years are
+    /// written as their first or last.
     package var iso8601: String {
         String(unsafeUninitializedCapacity: 20) { write(into: UnsafeMutableRawBufferPointer($0)) }
     }
+
+    /// The beginning of the year 0, and the last second of 9999.
+    private static let firstWritten = -62_167_219_200_000
+    private static let lastWritten = 253_402_300_799_000
 
     /// Writes ``iso8601`` at the start of `buffer`.
     /// - Returns: 20.
     @discardableResult
     package func write(into buffer: UnsafeMutableRawBufferPointer) -> Int {
+        let milliseconds = min(max(milliseconds, Self.firstWritten), Self.lastWritten)
         let seconds = milliseconds >= 0 ? milliseconds / 1000 : (milliseconds - 999) / 1000
         let days = seconds >= 0 ? seconds / 86400 : (seconds - 86399) / 86400
         let time = seconds - days * 86400

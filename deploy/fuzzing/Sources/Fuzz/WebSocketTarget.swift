@@ -1,0 +1,199 @@
+import Foundation
+@testable import Gateway
+@testable import Messaging
+import NIOCore
+import NIOEmbedded
+import NIOHTTP1
+
+/// Two bytes that say how, then what a client sends: from its HTTP request on, or from its first frame on.
+///
+/// The same bytes at once and in pieces must come to the same: the same messages, the same answers. What is answered is HTTP
+/// and WebSocket by the book, and the messages are those of ``PlainWebSocket``.
+enum WebSocketTarget: FuzzTarget {
+    static func run(_ input: UnsafeRawBufferPointer) {
+        guard input.count >= 2 else { return }
+        let (plan, bytes) = (WebSocketPlan(input[0]), Array(input.dropFirst(2)))
+        let whole = WebSocketSession(plan).play([bytes[...]])
+        let pieces = WebSocketSession(plan).play(Pieces(of: bytes, seed: input[1]))
+        promise(whole.events == pieces.events, "pieces tell the same: \(whole.events) or \(pieces.events)")
+        promise(whole.sent == pieces.sent, "pieces are answered the same")
+        promise(whole.isOpen == pieces.isOpen, "pieces end the same")
+        check(whole, bytes, plan)
+    }
+
+    private static func check(_ outcome: WebSocketSession.Outcome, _ bytes: [UInt8], _ plan: WebSocketPlan) {
+        let sent = ServerBytes(outcome.sent, isUpgraded: !plan.beginsWithHTTP)
+        let events = outcome.events
+        promise(events.count { $0 == .connected } <= 1 && events.count { $0 == .disconnected } <= 1, "once each")
+        promise(events.isEmpty || events.first == .connected && events.last == .disconnected, "first and last")
+        let texts = events.compactMap { event -> String? in if case .text(let text) = event { text } else { nil } }
+        promise(texts.allSatisfy { $0.utf8.count <= plan.maxMessageBytes }, "no message is longer than allowed")
+        promise(sent.frames.count { $0.opcode == 1 } <= texts.count, "nobody is answered who said nothing")
+
+        if !plan.beginsWithHTTP, !texts.contains(where: WebSocketSession.commands.contains) {
+            let expected = PlainWebSocket.messages(in: bytes, maxMessageBytes: plan.maxMessageBytes)
+            promise(texts.map { Array($0.utf8) } == expected, "the messages are those that were sent")
+        }
+        for answer in sent.answers {
+            promise(
+                [101, 200, 400, 401, 403, 404, 405, 426, 429, 431, 503].contains(answer.status),
+                "\(answer.status) is an answer"
+            )
+            promise(!String(decoding: answer.body, as: UTF8.self).contains("cust_"), "no answer shows a token")
+            if answer.status == 101 {
+                promise(answer.headers["sec-websocket-accept"]?.count == 28, "the handshake is answered")
+                promise(events.first == .connected, "who is upgraded is connected")
+            }
+        }
+    }
+}
+
+/// How one connection is played.
+struct WebSocketPlan {
+    let beginsWithHTTP: Bool
+    let maxMessageBytes: Int
+    /// Whether the token's check fails, as when nobody has it.
+    let refuses: Bool
+    /// Whether the client ends its half, in place of the whole connection being lost.
+    let endsHalf: Bool
+    /// Whether time passes before the end.
+    let waits: Bool
+
+    init(_ flags: UInt8) {
+        beginsWithHTTP = flags & 1 != 0
+        maxMessageBytes = [125, 1000, 65_536, 7][Int(flags >> 1 & 3)]
+        refuses = flags & 0x38 == 0x38
+        endsHalf = flags & 0x40 != 0
+        waits = flags & 0x80 != 0
+    }
+}
+
+/// One connection in memory, from its first byte to its end, with an echo behind it.
+final class WebSocketSession {
+    enum Event: Equatable {
+        case connected, disconnected
+        case text(String)
+        case pong([UInt8])
+    }
+
+    struct Outcome {
+        var events: [Event] = []
+        var sent: [UInt8] = []
+        /// Whether the server still took bytes when all were there.
+        var isOpen = false
+    }
+
+    /// Texts that make the server act, in place of an echo.
+    static let commands = ["close", "linger", "ping", "pause", "resume"]
+
+    private final class Echo: WebSocketDelegate {
+        var events: [Event] = []
+        private var socket: WebSocketHandler?
+
+        func connected(_ socket: WebSocketHandler) {
+            self.socket = socket
+            events.append(.connected)
+        }
+        func received(text: ByteBuffer) {
+            let bytes = String(validating: text.readableBytesView, as: UTF8.self)
+            promise(bytes != nil, "a message is UTF-8")
+            events.append(.text(bytes!))
+            switch bytes! {
+            case "close": socket?.close(.rateLimited)
+            case "linger": socket?.closeAfterReading(.draining)
+            case "ping": socket?.sendPing(ByteBuffer(string: "1"))
+            case "pause": socket?.pauseReading()
+            case "resume": socket?.resumeReading()
+            default: socket?.send(text: text)
+            }
+        }
+        func receivedPong(_ payload: ByteBuffer) {
+            promise(payload.readableBytes <= 125, "a pong is short")
+            events.append(.pong(Array(payload.readableBytesView)))
+        }
+        func readCompleted() {}
+        func writabilityChanged(isWritable: Bool) {}
+        func disconnected() {
+            socket = nil
+            events.append(.disconnected)
+        }
+    }
+
+    private let plan: WebSocketPlan
+    private let channel = EmbeddedChannel()
+    private let echo = Echo()
+
+    init(_ plan: WebSocketPlan) {
+        self.plan = plan
+        do {
+            if plan.beginsWithHTTP { try installHTTP() } else { try installWebSocket() }
+            try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
+        } catch {
+            fatalError("\(error)")
+        }
+    }
+
+    private func installWebSocket() throws {
+        let handler = WebSocketHandler(
+            delegate: echo,
+            eventLoop: channel.eventLoop,
+            maxMessageBytes: plan.maxMessageBytes
+        )
+        try channel.pipeline.syncOperations.addHandler(handler)
+    }
+
+    /// As the gateway's `ConnectionSetup` does, but for the question to Redis, which is answered at once.
+    private func installHTTP() throws {
+        let endpoints = HTTPEndpoints { nil }
+        let parts = NIOLoopBound((self, endpoints), eventLoop: channel.eventLoop)
+        let loop = channel.eventLoop
+        let upgrader = WebSocketUpgrader(
+            accept: { head in
+                let (session, endpoints) = parts.value
+                func refuse(_ refusal: HTTPRefusal) -> EventLoopFuture<HTTPHeaders> {
+                    endpoints.refusal = refusal
+                    return loop.makeFailedFuture(refusal)
+                }
+                guard case .webSocket(let handshake) = HTTPRequestKind(head) else {
+                    return loop.makeFailedFuture(HTTPRefusal.notFound)
+                }
+                guard handshake.token.flatMap(Token.init) != nil, !session.plan.refuses else {
+                    return refuse(.unauthenticated)
+                }
+                return loop.makeSucceededFuture(
+                    HTTPHeaders(handshake.subprotocol.map { [("Sec-WebSocket-Protocol", $0)] } ?? [])
+                )
+            },
+            install: {
+                let (session, endpoints) = parts.value
+                guard session.channel.isActive else { throw ChannelError.ioOnClosedChannel }
+                session.channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)
+                try session.installWebSocket()
+            }
+        )
+        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
+            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
+            withErrorHandling: false
+        )
+        try channel.pipeline.syncOperations.addHandler(endpoints)
+    }
+
+    func play(_ pieces: some Sequence<ArraySlice<UInt8>>) -> Outcome {
+        for piece in pieces where channel.isActive {
+            // What nobody handles falls out of the pipeline, as it would from a real one.
+            _ = try? channel.writeInbound(ByteBuffer(bytes: piece))
+            channel.embeddedEventLoop.run()
+        }
+        var outcome = Outcome(isOpen: channel.isActive)
+        if plan.endsHalf, channel.isActive {
+            channel.pipeline.fireUserInboundEventTriggered(ChannelEvent.inputClosed)
+            channel.embeddedEventLoop.run()
+        }
+        if plan.waits { channel.embeddedEventLoop.advanceTime(by: .seconds(11)) }
+        while let buffer = try? channel.readOutbound(as: ByteBuffer.self) { outcome.sent += buffer.readableBytesView }
+        _ = try? channel.finish(acceptAlreadyClosed: true)
+        channel.embeddedEventLoop.run()
+        outcome.events = echo.events
+        return outcome
+    }
+}
