@@ -6,20 +6,21 @@ import Synchronization
 ///
 /// A `Mutex` guards it.
 final class AddressGate: Sendable {
-    private let limit: Mutex<AddressLimit>?
+    /// `nil`: any number.
+    private let limit: Mutex<AddressLimit?>
     private let what: String
 
     /// - Parameters:
     ///   - perMinute: 0 for any number. As many may come at once.
     ///   - what: Names them for people.
     init(perMinute: Int, _ what: String) {
-        limit = perMinute > 0 ? Mutex(AddressLimit(perMinute, per: .minutes(1), burst: perMinute)) : nil
+        limit = Mutex(perMinute > 0 ? AddressLimit(perMinute, per: .minutes(1), burst: perMinute) : nil)
         self.what = what
     }
 
     /// - Throws: 429 with the time to wait.
     func pass(_ address: NetworkAddress) throws {
-        guard let limit, let wait = limit.withLock({ $0.take(from: address) }) else { return }
+        guard let wait = limit.withLock({ $0?.take(from: address) ?? nil }) else { return }
         throw MessagingError(
             .rateLimited,
             "Too many \(what) come from your address. Please wait before you try again.",

@@ -77,38 +77,58 @@ struct CustomerExportRoute: Sendable {
         isFirst: Bool,
         _ send: (ByteBuffer) async throws -> Void
     ) async throws -> Bool {
-        let conversation: Conversation
-        let notes: [Note]
+        guard let beginning = try await beginning(of: id, isFirst: isFirst) else { return false }
+        try await send(beginning)
+        try await write(messagesOf: id, send)
+        try await send(ByteBuffer(string: "]}"))
+        return true
+    }
+
+    /// What an export has of a conversation before its messages; `nil` if there is no such one (any more).
+    private func beginning(of id: UniqueID, isFirst: Bool) async throws -> ByteBuffer? {
         do {
-            conversation = try await conversations.conversation(id)
-            notes = try await conversations.notes(of: id)
-        } catch let error where error.code == .notFound {
-            return false
+            let conversation = try await conversations.conversation(id)
+            return try Self.beginning(conversation, notes: try await conversations.notes(of: id), isFirst: isFirst)
+        } catch let error as MessagingError where error.code == .notFound {
+            return nil
         }
+    }
+
+    private static func beginning(_ conversation: Conversation, notes: [Note], isFirst: Bool) throws -> ByteBuffer {
         var part = ByteBuffer(string: isFirst ? #"{"conversation":"# : #",{"conversation":"#)
-        part.writeBytes(try Self.json(ConversationJSON(conversation)))
+        part.writeBytes(try json(ConversationJSON(conversation)))
         part.writeString(#","notes":["#)
         for (index, note) in notes.enumerated() {
             if index > 0 { part.writeString(",") }
             note.writeJSON(into: &part)
         }
         part.writeString(#"],"messages":["#)
-        var last = 0
-        while true {
-            let page = try await conversations.messages(of: id, after: last, limit: Self.pageSize)
+        return part
+    }
+
+    private func write(messagesOf id: UniqueID, _ send: (ByteBuffer) async throws -> Void) async throws {
+        var last: Int? = 0
+        while let after = last { last = try await write(messagesOf: id, after: after, send) }
+    }
+
+    /// Writes a page of messages.
+    ///
+    /// - Returns: The last one's place, if there are more.
+    private func write(
+        messagesOf id: UniqueID,
+        after: Int,
+        _ send: (ByteBuffer) async throws -> Void
+    ) async throws -> Int? {
+        let page = try await conversations.messages(of: id, after: after, limit: Self.pageSize)
+        let texts = page.messages.map { message in
             var json: [UInt8] = []
-            for message in page.messages {
-                if last > 0 { json.append(UInt8(ascii: ",")) }
-                message.writeJSON(into: &json)
-                last = message.seq
-            }
-            part.writeBytes(json)
-            try await send(part)
-            part.clear()
-            guard page.hasMore, !page.messages.isEmpty else { break }
+            message.writeJSON(into: &json)
+            return json
         }
-        try await send(ByteBuffer(string: "]}"))
-        return true
+        var part = ByteBuffer(string: after > 0 && !texts.isEmpty ? "," : "")
+        part.writeBytes(texts.joined(separator: ",".utf8))
+        try await send(part)
+        return page.hasMore ? page.messages.last?.seq : nil
     }
 
     private static func json(_ value: some Encodable) throws -> Data {

@@ -16,6 +16,7 @@ struct AttackTests {
         let settings = [
             "ALLOWED_ORIGINS": Attacks.allowedOrigin, "HANDSHAKES_PER_SECOND": "200", "FAILED_TOKENS_PER_MINUTE": "60",
             "MAX_CONNECTIONS_PER_TOKEN": "10", "MESSAGES_PER_SECOND": "200",
+            "MAX_CONNECTIONS_PER_ADDRESS": "2000", "MAX_CONNECTIONS_PER_CUSTOMER": "100", "BYTES_PER_SECOND": "262144",
         ]
         try await DirectStack.run(settings: settings, gateways: 1) { direct in
             let pair = try await direct.stack.conversation(customerOn: 0, agentOn: 0)
@@ -26,13 +27,14 @@ struct AttackTests {
             let before = try direct.gateway(0).residentKilobytes()
             var talk = Talk(pair: pair)
             var table: [(attempt: String, outcome: String)] = []
-            for (attempt, attack) in [
+            let attempts: [(String, @Sendable () async throws -> String)] = [
                 ("requests never finished", attacks.slowloris), ("handshake flood", attacks.handshakeFlood),
                 ("token guessing", attacks.tokenGuessing), ("another's conversation", attacks.crossCustomer),
                 ("pages of other sites", attacks.foreignPage), ("scripts in texts", attacks.scripts),
                 ("bad frames", attacks.badFrames), ("header bombs", attacks.headerBombs),
                 ("request smuggling", attacks.smuggling), ("ping flood", attacks.pingFlood),
-            ] {
+            ]
+            for (attempt, attack) in attempts {
                 try await talk.quietly()
                 do {
                     table.append((attempt, try await talk.during(attack)))
@@ -71,7 +73,7 @@ struct AttackTests {
             for _ in 0..<40 { quiet.append(try await round()) }
         }
 
-        mutating func during(_ attack: @escaping () async throws -> String) async throws -> String {
+        mutating func during(_ attack: @escaping @Sendable () async throws -> String) async throws -> String {
             let isOver = Watched(false)
             async let outcome = { () async throws -> String in
                 defer { isOver.update { $0 = true } }

@@ -70,11 +70,7 @@ final class DirectStack: Sendable {
         )
         self.redis = redis
         self.settings = settings.merging(
-            [
-                "REDIS_URL": redis.programsURL, "HOST": "127.0.0.1", "LOG_LEVEL": "debug",
-                // All tests have one address.
-                "TOKEN_REQUESTS_PER_MINUTE": "0", "CUSTOMER_TOKENS_PER_MINUTE": "0",
-            ],
+            ["REDIS_URL": redis.programsURL, "HOST": "127.0.0.1", "LOG_LEVEL": "debug"].merging(Stack.noLimits) { $1 },
             uniquingKeysWith: { given, _ in given }
         )
 

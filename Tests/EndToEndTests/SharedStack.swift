@@ -23,10 +23,8 @@ struct DeployedStack: Sendable {
             ["--no-build"],
             environment: [
                 "PORT": "\(port)", "EDGE_HOST": "127.0.0.1", "DATA_DIR": folder.path, "GATEWAYS": "2",
-                // All tests have one address.
-                "TOKEN_REQUESTS_PER_MINUTE": "0", "CUSTOMER_TOKENS_PER_MINUTE": "0",
                 "BIN_DIR": Repository.programs.path, "LOG_LEVEL": "debug",
-            ].merging(settings) { $1 },
+            ].merging(Stack.noLimits) { $1 }.merging(settings) { $1 },
             // It ends its parts in order then.
             deathSignal: "TERM"
         )

@@ -15,6 +15,17 @@ final class Stack: Sendable {
     /// How many more agents may be made now: hashing passwords is work, and customer-api refuses too many at once.
     private let agentsToMake = Watched(2)
 
+    /// Settings of both programs for tests that are not about limits: all their clients have one address, and hurry.
+    static let noLimits = Dictionary(
+        uniqueKeysWithValues: [
+            "TOKEN_REQUESTS_PER_MINUTE", "CUSTOMER_TOKENS_PER_MINUTE", "HANDSHAKES_PER_SECOND",
+            "FAILED_TOKENS_PER_MINUTE",
+            "MAX_CONNECTIONS_PER_ADDRESS", "MAX_CONNECTIONS_PER_TOKEN", "MAX_CONNECTIONS_PER_CUSTOMER",
+            "MESSAGES_PER_SECOND",
+            "BYTES_PER_SECOND",
+        ].map { ($0, "0") }
+    )
+
     private enum AdminToken: Sendable { case none, asked, token(String) }
 
     init(
