@@ -177,8 +177,7 @@ private struct SettingValues {
 
     init(reader: ConfigReader) throws(ConfigurationError) {
         self.reader = reader
-        let perChannel = CustomerChannel.allCases.map { Setting.identitySecret(of: $0.rawValue) }
-        for setting in Setting.all + perChannel where setting.isSecret {
+        for setting in Setting.secrets {
             do {
                 secrets[setting.name] = try SecretFile.value(of: setting.name) { name in
                     reader.string(forKey: Self.key(name), isSecret: true)

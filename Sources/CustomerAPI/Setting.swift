@@ -173,6 +173,11 @@ package struct Setting: Sendable {
         adminPassword,
     ]
 
+    /// Those that are never shown, which can come from a file; of each channel its own.
+    package static let secrets =
+        all.filter { $0.isSecret && $0.name != identitySecrets.name }
+        + CustomerChannel.allCases.map { identitySecret(of: $0.rawValue) }
+
     /// For `--help`: a paragraph for each.
     package static var help: String {
         "Settings are environment variables, read once at start. A secret NAME can also come from a file: its path is in "

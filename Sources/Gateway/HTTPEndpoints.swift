@@ -39,6 +39,7 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
         self.deadline = deadline
         self.bytes = bytes
         self.unreadiness = unreadiness
+        bytes.mayAnswer = { [weak self] in self.map { !$0.isEnding && !$0.isUpgrading } ?? false }
     }
 
     // MARK: Answering
@@ -146,8 +147,6 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
         switch error {
         // A refused handshake: NIO says so before it passes the request on.
         case is HTTPRefusal: break
-        case is RequestBytes.Exceeded where !isEnding && !isUpgrading:
-            refuse(.tooLarge, head: nil, context: context)
         case is HTTPParserError where !isEnding && !isUpgrading:
             refuse(.badRequest("This is not a valid HTTP request."), head: nil, context: context)
         default: context.close(promise: nil)

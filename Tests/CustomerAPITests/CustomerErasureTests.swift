@@ -149,8 +149,12 @@ struct CustomerErasureTests {
                 before.filter { $0.contains("kept") || $0.contains(kept.id.description) }.count
                     == after.filter { $0.contains("kept") || $0.contains(kept.id.description) }.count
             )
-            #expect(before.filter { $0.contains("}:sent:") }.count == 524)
-            #expect(after.filter { $0.contains("}:sent:") }.count == 262)
+            // By bytes: what follows the colon is no text, and may begin with what reads as an accent on it.
+            func places(_ lines: [String]) -> Int {
+                lines.count { $0.utf8.firstRange(of: "}:sent:".utf8) != nil }
+            }
+            #expect(places(before) == 524)
+            #expect(places(after) == 262)
             if hasFolder { #expect(Self.files(in: folder) == 1) }
 
             #expect(try await api.call("GET", path, token: root).status == 404)

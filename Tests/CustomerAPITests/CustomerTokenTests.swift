@@ -58,9 +58,8 @@ struct CustomerTokenTests {
             _ = try await api.call("GET", "/api/v1/customers", token: customer)
 
             var dump = ""
-            for key in try await api.redis.send(RedisCommand("KEYS", "*")).array ?? [] {
-                let name = key.string ?? ""
-                let kind = try await api.redis.send(RedisCommand("TYPE", name)).string
+            for name in try api.server.command("KEYS", "*").split(separator: "\n").map(String.init) {
+                let kind = try api.server.command("TYPE", name)
                 let value =
                     switch kind {
                     case "hash": try await api.redis.send(RedisCommand("HGETALL", name))

@@ -50,8 +50,9 @@ struct TestAPI: Sendable {
                 port.yield($0)
             }
             let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+            // What tests look at in Redis, the programs' user may not.
             let redis = RedisClient(
-                configuration: url,
+                configuration: try RedisConfiguration(url: server.url),
                 eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
                 logger: quiet
             )

@@ -37,7 +37,9 @@ struct DescriptionTests {
         let sent = try FileManager.default.contentsOfDirectory(atPath: folder.path)
             .filter { $0.hasPrefix("ServerMessage") }
             .flatMap { name in
-                try text("Sources/Gateway/\(name)").matches(of: /\(#"{"type":"([a-z_]+)"/).map { String($0.output.1) }
+                try text("Sources/Gateway/\(name)").matches(of: /(?:\(#"{"type":|\(type: )"([a-z_]+)"/).map {
+                    String($0.output.1)
+                }
             }
         // The principal of `welcome` has a type as well.
         #expect(try frames("server") == Set(sent).subtracting(["customer", "agent"]))

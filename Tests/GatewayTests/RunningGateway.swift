@@ -35,6 +35,7 @@ struct RunningGateway: Sendable {
         configuration.loops = 1
         configuration.drainTimeoutSeconds = 1
         configuration.slowReaderSeconds = 3600
+        configuration.sendingRate = SendingRate(messagesPerSecond: 0, bytesPerSecond: 0)
         configure(&configuration)
         let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
         let (addresses, listening) = AsyncStream.makeStream(of: SocketAddress.self)

@@ -13,12 +13,14 @@ final class LogFixture: Sendable {
     let loop: any EventLoop
     let conversations: ConversationStore
     private let limits: MessageLog.Limits
+    private let log: NIOLoopBoundBox<MessageLog?>
 
     init(server: RedisServer, redis: RedisClient, loop: any EventLoop, limits: MessageLog.Limits) {
         self.server = server
         self.redis = redis
         self.loop = loop
         self.limits = limits
+        log = NIOLoopBoundBox.makeEmptyBox(valueType: MessageLog.self, eventLoop: loop)
         conversations = ConversationStore(redis: redis)
     }
 
@@ -53,7 +55,11 @@ final class LogFixture: Sendable {
     ) async throws -> Value {
         let promise = loop.makePromise(of: Value.self)
         loop.execute {
-            body(MessageLog(redis: self.redis.connection(for: self.loop), limits: self.limits)) {
+            if self.log.value == nil {
+                self.log.value = MessageLog(redis: self.redis.connection(for: self.loop), limits: self.limits)
+            }
+            guard let log = self.log.value else { return }
+            body(log) {
                 promise.completeWith($0.mapError { $0 as any Error })
             }
         }

@@ -91,7 +91,7 @@ struct UnreadTests {
             let conversation = try await fixture.append("first", from: customer).conversation
             _ = try await fixture.append("hello", from: ann, to: "\(conversation)")
             for _ in 0..<998 { _ = try await fixture.append("x", from: customer, to: "\(conversation)") }
-            let held = try await fixture.redis.send(RedisCommand("XLEN", Keyspace.log(conversation))).int ?? 0
+            let held = Int(try fixture.server.command("XLEN", Keyspace.log(conversation))) ?? 0
             #expect(held < 500)
             try await fixture.move(ann, in: conversation, to: 10, read: true)
             #expect(try await fixture.conversations.conversation(conversation, for: Self.annID).unread == held)
