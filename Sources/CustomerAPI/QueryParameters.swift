@@ -52,11 +52,12 @@ struct QueryParameters {
     }
 
     private static func malformed(_ what: String, _ name: String?) -> APIError {
-        APIError(
+        let shown = name.map { String($0.prefix(64)) }
+        return APIError(
             .badRequest,
             "malformed_query",
-            "The query parameter \(name.map { "\"\($0)\" " } ?? "")\(what).",
-            field: name
+            "The query parameter \(shown.map { "\"\($0)\" " } ?? "")\(what).",
+            field: shown
         )
     }
 

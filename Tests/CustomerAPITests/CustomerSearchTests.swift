@@ -96,6 +96,22 @@ struct CustomerSearchTests {
         }
     }
 
+    @Test("An error quotes no more than the beginning of a name")
+    func longName() async throws {
+        try await TestAPI.run { api in
+            let connection = try RawConnection(port: api.port)
+            let name = String(repeating: "n", count: 1000)
+            await connection.write(
+                "GET /api/v1/customers?\(name)=%zz HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer "
+                    + "\(try await api.agentToken())\r\n\r\n"
+            )
+            let answer = await connection.readAnswer()
+            #expect(answer.body.contains(#""code":"malformed_query""#))
+            #expect(answer.body.contains(#""field":"\#(name.prefix(64))""#))
+            #expect(!answer.body.contains(name.prefix(65)))
+        }
+    }
+
     @Test("Raw bytes that are not UTF-8 are 400")
     func rawGarbage() async throws {
         try await TestAPI.run { api in

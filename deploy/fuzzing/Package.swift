@@ -8,7 +8,8 @@ import PackageDescription
 let watched: [SwiftSetting] = [
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("InternalImportsByDefault"),
-    .unsafeFlags(["-enable-testing", "-sanitize=fuzzer"]),
+    // Not `-sanitize=fuzzer`: of several such options the compiler heeds the last.
+    .unsafeFlags(["-enable-testing", "-sanitize-coverage=edge,indirect-calls,trace-cmp,inline-8bit-counters,pc-table"]),
 ]
 
 /// A folder of the project, of which some files are taken: those that read what comes from outside, and what these need.

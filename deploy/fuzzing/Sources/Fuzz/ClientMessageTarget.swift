@@ -37,7 +37,7 @@ enum ClientMessageTarget: FuzzTarget {
         func isID(_ id: UniqueID) -> Bool { object.text("conversationId")?.lowercased() == id.description }
         switch message {
         case .message(let draft):
-            promise(object.text("content") == text(of: draft.content), "the content is what was said")
+            promise(isSame(object.text("content"), text(of: draft.content)), "the content is what was said")
             promise(
                 draft.conversationReference == object.text("conversationId") ?? "",
                 "the conversation is the one named"
@@ -45,11 +45,11 @@ enum ClientMessageTarget: FuzzTarget {
             promise(draft.conversationReference.utf8.count <= 128, "a conversation's name is short")
             promise((draft.metadata != nil) == (object["metadata"] is [String: Any]), "metadata is an object")
             if let id = draft.clientMessageID {
-                promise(text(of: id) == object.text("clientMessageId"), "the id is the client's")
+                promise(isSame(text(of: id), object.text("clientMessageId")), "the id is the client's")
                 promise(1...64 ~= (text(of: id)?.utf8.count ?? 0), "the id is short")
             }
             if let note = draft.senderNote {
-                promise(text(of: note) == object.text("senderId"), "the note is the client's")
+                promise(isSame(text(of: note), object.text("senderId")), "the note is the client's")
             }
         case .typing(let id, let isTyping):
             promise(isID(id) && isTyping == (object["isTyping"] as? Bool ?? true), "typing is read as written")
@@ -66,6 +66,12 @@ enum ClientMessageTarget: FuzzTarget {
                 "so is resume"
             )
         }
+    }
+
+    /// Whether both are the same but for U+FEFF, which Foundation loses where it stands behind an escape.
+    private static func isSame(_ a: String?, _ b: String?) -> Bool {
+        a.map { $0.unicodeScalars.filter { $0 != "\u{feff}" } }.map(String.init)
+            == b.map { $0.unicodeScalars.filter { $0 != "\u{feff}" } }.map(String.init)
     }
 
     /// What a JSON string literal says, to Foundation; `nil` where there is half a surrogate in it.
@@ -108,13 +114,13 @@ enum ClientMessageTarget: FuzzTarget {
                 continue
             }
             if let object = JSONObject(String(buffer: sent)) {
-                promise(object.text("content") == text(of: draft.content), "the content is sent as it came")
+                promise(isSame(object.text("content"), text(of: draft.content)), "the content is sent as it came")
             }
         }
         if let id = draft.clientMessageID {
             let canonical = JSONStringLiteral.canonical(id)
             promise(JSONStringLiteral.canonical(canonical) == canonical, "one form stays as it is")
-            promise(text(of: canonical) == text(of: id), "one form says the same")
+            promise(isSame(text(of: canonical), text(of: id)), "one form says the same")
         }
     }
 
@@ -135,9 +141,9 @@ enum ClientMessageTarget: FuzzTarget {
     private static func checkTexts(_ text: String) {
         var json = JSONWriter(capacity: 0)
         json.string(text)
-        promise(self.text(of: json.buffer) == text, "a text is written as itself")
+        promise(isSame(self.text(of: json.buffer), text), "a text is written as itself")
         let literal = JSONText.literal(text)
-        promise(self.text(of: ByteBuffer(string: literal)) == text, "a literal is written as the text")
+        promise(isSame(self.text(of: ByteBuffer(string: literal)), text), "a literal is written as the text")
         let characters = String(String.UnicodeScalarView(text.unicodeScalars.prefix(20)))
         let beginning = JSONText.beginning(ofLiteral: Array(literal.utf8), maxCharacters: 20)
         promise(beginning.unicodeScalars.elementsEqual(characters.unicodeScalars), "a beginning is the text's")
