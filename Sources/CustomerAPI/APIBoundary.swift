@@ -105,7 +105,8 @@ extension Router<APIContext> {
             let methods = sameRoutes.map(\.method)
             let allowed = methods + (methods.contains(.get) ? [.head] : []) + [.options]
             let allow = allowed.map(\.rawValue).sorted().joined(separator: ", ")
-            for method in [HTTPRequest.Method.get, .head, .post, .put, .patch, .delete, .trace]
+            let query = HTTPRequest.Method("QUERY")
+            for method in [.get, .head, .post, .put, .patch, .delete, .trace, query].compactMap(\.self)
             where !allowed.contains(method) {
                 on(sameRoutes[0].path, method: method) { _, _ -> Response in
                     var error = APIError(.methodNotAllowed, "method_not_allowed", "This address takes \(allow).")

@@ -104,15 +104,16 @@ struct Attacks {
             headers: [attacker]
         )
         let id = pair.conversation.jsonLiteral
-        for type in ["history", "resume", "read", "typing"] {
+        for type in ["history", "resume", "typing"] {
             try await thief.send(
                 #"{"type":"\#(type)","conversationId":\#(id),"seq":1,"generation":1,"isTyping":true,"limit":100,"after":0}"#
             )
             let answer = try await thief.next("the answer to \(type)") { $0.type == "error" }
             try expect(answer.json["code"].string == "not_found", "\(type): \(answer)")
         }
-        // An ack has no answer; what is unknown becomes the sender's own name for a conversation of theirs.
+        // These two have no answer; what is unknown becomes the sender's own name for a conversation of theirs.
         try await thief.send(#"{"type":"ack","conversationId":\#(id),"seq":1,"generation":1}"#)
+        try await thief.send(#"{"type":"read","conversationId":\#(id),"seq":1}"#)
         try await thief.send(#"{"type":"message","conversationId":\#(id),"content":"who","clientMessageId":"1"}"#)
         let ack = try await thief.next("the ack") { $0.type == "ack" }
         try expect(ack.conversation != pair.conversation, "\(ack)")
@@ -120,7 +121,7 @@ struct Attacks {
         try expect(!thief.unread.contains { $0.text.contains(secret) }, "it was told")
         try expect(!pair.customerSocket.unread.contains { $0.content == "who" }, "it could write")
         try await thief.close()
-        return "history, resume, read, typing: not_found; ack: nothing; message: a conversation of one's own"
+        return "history, resume, typing: not_found; ack, read: nothing; message: a conversation of one's own"
     }
 
     func foreignPage() async throws -> String {

@@ -47,6 +47,15 @@ final class Program: @unchecked Sendable {
         try handle.close()
     }
 
+    /// A file of `/proc` about it, such as `cmdline`. Such files have no length, so they are read to their end.
+    func read(_ file: String) throws -> Data { try Self.read(file, of: processID) }
+
+    static func read(_ file: String, of process: Int32) throws -> Data {
+        let handle = try FileHandle(forReadingFrom: URL(filePath: "/proc/\(process)/\(file)"))
+        defer { try? handle.close() }
+        return try handle.readToEnd() ?? Data()
+    }
+
     var processID: Int32 { process.processIdentifier }
     var isRunning: Bool { process.isRunning }
 

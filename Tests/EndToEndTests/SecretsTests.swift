@@ -37,7 +37,7 @@ struct SecretsTests {
         try await Self.administer(deployed, secrets)
         for (name, part) in try DeployedStack.parts(in: folder) {
             for file in ["cmdline", "environ"] {
-                let found = secrets.found(in: try Data(contentsOf: URL(filePath: "/proc/\(part.processID)/\(file)")))
+                let found = secrets.found(in: try Program.read(file, of: part.processID))
                 // What the test itself has set is in deploy/run's own.
                 #expect(found.isEmpty, "\(file) of \(name)")
             }
@@ -155,7 +155,7 @@ struct SecretsTests {
         try setting.write(line: password)
         // It reads to the end of its input, which is not there yet: it can be looked at.
         for file in ["cmdline", "environ"] {
-            let bytes = try Data(contentsOf: URL(filePath: "/proc/\(setting.processID)/\(file)"))
+            let bytes = try setting.read(file)
             #expect(!bytes.isEmpty)
             #expect(secrets.found(in: bytes) == [], "\(file) of customer-api agent password")
         }
