@@ -144,12 +144,13 @@ final class WebSocketSession {
 
     /// As the gateway's `ConnectionSetup` does, but for the question to Redis, which is answered at once.
     private func installHTTP() throws {
-        let endpoints = HTTPEndpoints { nil }
-        let parts = NIOLoopBound((self, endpoints), eventLoop: channel.eventLoop)
+        let bytes = RequestBytes()
+        let endpoints = HTTPEndpoints(bytes: bytes) { nil }
+        let parts = NIOLoopBound((self, bytes, endpoints), eventLoop: channel.eventLoop)
         let loop = channel.eventLoop
         let upgrader = WebSocketUpgrader(
             accept: { head in
-                let (session, endpoints) = parts.value
+                let (session, _, endpoints) = parts.value
                 func refuse(_ refusal: HTTPRefusal) -> EventLoopFuture<HTTPHeaders> {
                     endpoints.refusal = refusal
                     return loop.makeFailedFuture(refusal)
@@ -165,12 +166,14 @@ final class WebSocketSession {
                 )
             },
             install: {
-                let (session, endpoints) = parts.value
+                let (session, bytes, endpoints) = parts.value
                 guard session.channel.isActive else { throw ChannelError.ioOnClosedChannel }
+                session.channel.pipeline.syncOperations.removeHandler(bytes, promise: nil)
                 session.channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)
                 try session.installWebSocket()
             }
         )
+        try channel.pipeline.syncOperations.addHandler(bytes)
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
             withErrorHandling: false
