@@ -22,7 +22,7 @@ enum AddressTarget: FuzzTarget {
         case 5: checkName(text)
         case 6: RequestSource.checkForwarded(text)
         case 7: RequestSource.checkOrigins(text)
-        default: RequestSource.checkNets(text)
+        default: RequestSource.checkNet(text)
         }
     }
 

@@ -7,11 +7,10 @@ import NIOCore
 enum RequestSource {
     // MARK: Addresses and nets
 
-    /// A net, and in further lines addresses to look for in it.
-    static func checkNets(_ text: String) {
-        guard let lines = lines(text) else { return }
-        for line in lines { checkAddress(line) }
-        let parts = lines[0].split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+    static func checkNet(_ text: String) {
+        guard !text.utf8.contains(0) else { return }
+        checkAddress(text)
+        let parts = text.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
         var bits: Int?
         if let address = bytes(parts[0]) {
             let offset = isIPv4(parts[0]) ? 96 : 0
@@ -22,14 +21,14 @@ enum RequestSource {
             }
             if let count = bits, binary(address)[count...].contains(1) { bits = nil }
         }
-        let net = AddressNet(lines[0])
+        let net = AddressNet(text)
         promise((net != nil) == (bits != nil), "a net is an address and a number of its bits")
-        guard let net, let bits, let first = bytes(parts[0]) else { return }
-        promise(NetworkAddress(parts[0]).map(net.contains) == true, "a net has its first address")
-        for line in lines.dropFirst() {
-            guard let other = bytes(line), let address = NetworkAddress(line) else { continue }
-            let isAlike = binary(first).prefix(bits) == binary(other).prefix(bits)
-            promise(net.contains(address) == isAlike, "a net has what begins alike")
+        guard let net, let bits, let first = NetworkAddress(parts[0]) else { return }
+        promise(net.contains(first), "a net has its first address")
+        for bit in 0..<128 {
+            let (high, low): (UInt64, UInt64) = bit < 64 ? (1 << (63 - bit), 0) : (0, 1 << (127 - bit))
+            let other = NetworkAddress(high: first.high ^ high, low: first.low ^ low)
+            promise(net.contains(other) == (bit >= bits), "a net has what begins alike")
         }
     }
 
