@@ -15,10 +15,19 @@ enum WebSocketTarget: FuzzTarget {
         let (plan, bytes) = (WebSocketPlan(input[0]), Array(input.dropFirst(2)))
         let whole = WebSocketSession(plan).play([bytes[...]])
         let pieces = WebSocketSession(plan).play(Pieces(of: bytes, seed: input[1]))
+        check(whole, bytes, plan)
+        guard !plan.beginsLate || bytes.count <= WebSocketPlan.bytesLeft else {
+            // In pieces what came before the limit is answered.
+            promise(
+                whole.events.isEmpty && ServerBytes(whole.sent, isUpgraded: false).answers.map(\.status) == [431],
+                "too long"
+            )
+            check(pieces, bytes, plan)
+            return
+        }
         promise(whole.events == pieces.events, "pieces tell the same: \(whole.events) or \(pieces.events)")
         promise(whole.sent == pieces.sent, "pieces are answered the same")
         promise(whole.isOpen == pieces.isOpen, "pieces end the same")
-        check(whole, bytes, plan)
     }
 
     private static func check(_ outcome: WebSocketSession.Outcome, _ bytes: [UInt8], _ plan: WebSocketPlan) {
@@ -34,6 +43,10 @@ enum WebSocketTarget: FuzzTarget {
             let expected = PlainWebSocket.messages(in: bytes, maxMessageBytes: plan.maxMessageBytes)
             promise(texts.map { Array($0.utf8) } == expected, "the messages are those that were sent")
         }
+        promise(
+            sent.answers.dropLast().allSatisfy { $0.headers["connection"] != "close" },
+            "nothing is answered after the end, as in \(sent.answers.map(\.status))"
+        )
         for answer in sent.answers {
             promise(
                 [101, 200, 400, 401, 403, 404, 405, 426, 429, 431, 503].contains(answer.status),
@@ -43,6 +56,8 @@ enum WebSocketTarget: FuzzTarget {
             if answer.status == 101 {
                 promise(answer.headers["sec-websocket-accept"]?.count == 28, "the handshake is answered")
                 promise(events.first == .connected, "who is upgraded is connected")
+            } else if plan.beginsLate {
+                promise(answer.headers["connection"] == "close", "who has sent much begins anew")
             }
         }
     }
@@ -54,6 +69,9 @@ struct WebSocketPlan {
     let maxMessageBytes: Int
     /// Whether the token's check fails, as when nobody has it.
     let refuses: Bool
+    /// Whether the connection has sent so much before that only ``bytesLeft`` may come until the upgrade.
+    let beginsLate: Bool
+    static let bytesLeft = 1024
     /// Whether the client ends its half, in place of the whole connection being lost.
     let endsHalf: Bool
     /// Whether time passes before the end.
@@ -63,6 +81,7 @@ struct WebSocketPlan {
         beginsWithHTTP = flags & 1 != 0
         maxMessageBytes = [125, 1000, 65_536, 7][Int(flags >> 1 & 3)]
         refuses = flags & 0x38 == 0x38
+        beginsLate = flags & 0x39 == 0x21
         endsHalf = flags & 0x40 != 0
         waits = flags & 0x80 != 0
     }
@@ -119,6 +138,19 @@ final class WebSocketSession {
         }
     }
 
+    /// Refuses what is written to a closed connection, as a socket does; an `EmbeddedChannel` takes it.
+    private final class SocketEnd: ChannelOutboundHandler {
+        typealias OutboundIn = ByteBuffer
+
+        func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+            guard context.channel.isActive else {
+                promise?.fail(ChannelError.ioOnClosedChannel)
+                return
+            }
+            context.write(data, promise: promise)
+        }
+    }
+
     private let plan: WebSocketPlan
     private let channel = EmbeddedChannel()
     private let echo = Echo()
@@ -126,6 +158,7 @@ final class WebSocketSession {
     init(_ plan: WebSocketPlan) {
         self.plan = plan
         do {
+            try channel.pipeline.syncOperations.addHandler(SocketEnd())
             if plan.beginsWithHTTP { try installHTTP() } else { try installWebSocket() }
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         } catch {
@@ -144,12 +177,13 @@ final class WebSocketSession {
 
     /// As the gateway's `ConnectionSetup` does, but for the question to Redis, which is answered at once.
     private func installHTTP() throws {
-        let endpoints = HTTPEndpoints { nil }
-        let parts = NIOLoopBound((self, endpoints), eventLoop: channel.eventLoop)
+        let bytes = RequestBytes()
+        let endpoints = HTTPEndpoints(bytes: bytes) { nil }
+        let parts = NIOLoopBound((self, bytes, endpoints), eventLoop: channel.eventLoop)
         let loop = channel.eventLoop
         let upgrader = WebSocketUpgrader(
             accept: { head in
-                let (session, endpoints) = parts.value
+                let (session, _, endpoints) = parts.value
                 func refuse(_ refusal: HTTPRefusal) -> EventLoopFuture<HTTPHeaders> {
                     endpoints.refusal = refusal
                     return loop.makeFailedFuture(refusal)
@@ -165,12 +199,14 @@ final class WebSocketSession {
                 )
             },
             install: {
-                let (session, endpoints) = parts.value
+                let (session, bytes, endpoints) = parts.value
                 guard session.channel.isActive else { throw ChannelError.ioOnClosedChannel }
+                session.channel.pipeline.syncOperations.removeHandler(bytes, promise: nil)
                 session.channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)
                 try session.installWebSocket()
             }
         )
+        try channel.pipeline.syncOperations.addHandler(bytes)
         try channel.pipeline.syncOperations.configureHTTPServerPipeline(
             withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
             withErrorHandling: false
@@ -179,6 +215,11 @@ final class WebSocketSession {
     }
 
     func play(_ pieces: some Sequence<ArraySlice<UInt8>>) -> Outcome {
+        if plan.beginsLate {
+            // Empty lines before a request are passed over (RFC 9112 §2.2).
+            let lines = String(repeating: "\r\n", count: (RequestBytes.limit - WebSocketPlan.bytesLeft) / 2)
+            _ = try? channel.writeInbound(ByteBuffer(string: lines))
+        }
         for piece in pieces where channel.isActive {
             // What nobody handles falls out of the pipeline, as it would from a real one.
             _ = try? channel.writeInbound(ByteBuffer(bytes: piece))
