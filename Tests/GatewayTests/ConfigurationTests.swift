@@ -85,7 +85,7 @@ struct ConfigurationTests {
             return
         }
         #expect(error.name == name)
-        #expect(error.description.hasPrefix("\(name) must be a"))
+        #expect(error.description.hasPrefix("\(name) must be "))
         #expect(error.description.contains("\"\(value)\""))
     }
 
