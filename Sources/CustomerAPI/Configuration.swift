@@ -20,7 +20,7 @@ package import Messaging
 ///   `FAILED_LOGINS_PER_ADDRESS` (0 to 1000000, default 100): 0 for any number.
 /// - `AUDIT_RETENTION` (days, 1 to 3650, default 90).
 /// - `COMMAND_TIMEOUT_MS` (milliseconds, 10 to 60000, default 2000).
-/// - `DURABILITY` (`single` or `replicated`, default `single`).
+/// - `DURABILITY` (``Durability``, default `single`).
 /// - `CONVERSATION_LOG_LIMIT`, `MAX_CONVERSATIONS_PER_CUSTOMER` (as the gateways', default 100000 and 200).
 /// - `LOG_LEVEL` (default `info`).
 /// - `ADMIN_LOGIN`, `ADMIN_PASSWORD` (no default; the second is secret): the first admin.
@@ -85,12 +85,12 @@ package struct Configuration: Sendable {
         }
         redis.clientName = "customer-api"
         redis.commandTimeout = .milliseconds(try values.integer(.commandTimeout, in: 10...60_000))
-        guard ["single", "replicated"].contains(values.text(.durability)) else {
+        guard let replicas = Durability.replicas(values.text(.durability)) else {
             throw ConfigurationError(
                 "DURABILITY is \"\(values.text(.durability))\"; it must be \(Setting.durability.type)."
             )
         }
-        redis.replicas = values.text(.durability) == "replicated" ? 1 : 0
+        redis.replicas = replicas
         limits = MessageLog.Limits(
             log: try values.integer(.conversationLogLimit, in: 100...10_000_000),
             conversationsPerCustomer: try values.integer(.maxConversations, in: 1...100_000)

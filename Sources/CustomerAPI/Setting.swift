@@ -39,9 +39,10 @@ package struct Setting: Sendable {
     )
     static let durability = Setting(
         name: "DURABILITY",
-        type: "a word, single or replicated",
+        type: Durability.expected,
         defaultValue: "single",
-        meaning: "With replicated a change is answered as done only once a replica of Redis has it too."
+        meaning:
+            "With replicated a change is answered as done only once a replica of Redis has it too, with replicated:N N of them."
     )
     static let tokenLifetime = Setting(
         name: "TOKEN_TTL",

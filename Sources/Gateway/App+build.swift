@@ -38,7 +38,7 @@ package struct GatewayApp {
         )
         redisConfiguration.clientName = "gateway-\(configuration.gatewayID)"
         redisConfiguration.commandTimeout = .milliseconds(configuration.commandTimeoutMilliseconds)
-        redisConfiguration.replicas = configuration.durability == "replicated" ? 1 : 0
+        redisConfiguration.replicas = Durability.replicas(configuration.durability) ?? 0
 
         let group = MultiThreadedEventLoopGroup(numberOfThreads: configuration.loops)
         let redis = RedisClient(configuration: redisConfiguration, eventLoopGroup: group, logger: logger)

@@ -104,10 +104,10 @@ package struct Configuration: Sendable {
         .text(
             "DURABILITY",
             \.durability,
-            "a word, single or replicated",
-            "With replicated a message is acknowledged only once a replica of Redis has it too."
+            Durability.expected,
+            "With replicated a message is acknowledged only once a replica of Redis has it too, with replicated:N N of them."
         ) {
-            ["single", "replicated"].contains($0)
+            Durability.replicas($0) != nil
         },
         .text(
             "LOG_LEVEL",

@@ -101,6 +101,8 @@ struct SentinelRedis: RedisUnderTest {
 
     func failOver(_ cause: Failover, promoted: @Sendable () async throws -> Void) async throws {
         try await system.settle()
+        // A replica that is not there yet would be a second fault.
+        try await system.replicated()
         let old = try system.primary()
         switch cause {
         case .killed: try old.kill()

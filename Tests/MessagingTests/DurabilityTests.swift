@@ -9,6 +9,17 @@ import Testing
 /// Somebody is told that something is done: it must stay done.
 @Suite("What is acknowledged", .timeLimit(.minutes(2)))
 struct DurabilityTests {
+    @Test(
+        "DURABILITY says how many replicas must have it",
+        arguments: [
+            ("single", 0), ("replicated", 1), ("replicated:1", 1), ("replicated:5", 5), ("replicated:6", nil),
+            ("replicated:", nil), ("replicated:1:1", nil), ("Replicated", nil), ("", nil),
+        ] as [(String, Int?)]
+    )
+    func setting(_ text: String, _ replicas: Int?) {
+        #expect(Durability.replicas(text) == replicas)
+    }
+
     private let ann = Principal.agent(id: UniqueID(in: .ofAgents), role: .agent, name: "安娜")
 
     @Test("A duplicate is acknowledged only once a replica has the original, whichever connection it comes by")

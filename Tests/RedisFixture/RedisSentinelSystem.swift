@@ -83,6 +83,30 @@ package final class RedisSentinelSystem: Sendable {
         }
     }
 
+    /// Waits until all replicas have what the primary has now: what the sentinels say of them is up to 10 s old.
+    package func replicated() async throws {
+        let primary = try primary()
+        let written = try Self.replication(of: primary)["master_repl_offset"].flatMap { Int($0) } ?? .max
+        try await waiting(for: "the replicas to have what the primary has") {
+            try servers.filter { $0 !== primary }.allSatisfy { replica in
+                let state = try Self.replication(of: replica)
+                return state["master_link_status"] == "up"
+                    && state["slave_repl_offset"].flatMap { Int($0) } ?? 0 >= written
+            }
+        }
+    }
+
+    private static func replication(of server: RedisServer) throws -> [String: String] {
+        let lines = try server.command("INFO", "replication").split(whereSeparator: \.isNewline)
+        return Dictionary(
+            lines.compactMap { line in
+                let parts = line.split(separator: ":", maxSplits: 1)
+                return parts.count == 2 ? (String(parts[0]), String(parts[1])) : nil
+            },
+            uniquingKeysWith: { $1 }
+        )
+    }
+
     /// The server that the first sentinel calls the primary.
     package func primary() throws -> RedisServer {
         let answer = try sentinels[0].command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", "mymaster")
