@@ -21,7 +21,10 @@ package struct NetworkAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// - Parameter text: `192.0.2.1` or `2001:db8::1`. No port, no zone, no brackets.
     package init?(_ text: some StringProtocol) {
-        guard let address = try? SocketAddress(ipAddress: String(text), port: 0) else { return nil }
+        // NIO takes a zone, `fe80::1%2`, which tells apart what is on this machine only.
+        guard !text.utf8.contains(UInt8(ascii: "%")),
+            let address = try? SocketAddress(ipAddress: String(text), port: 0)
+        else { return nil }
         self.init(address)
     }
 

@@ -50,6 +50,8 @@ exports.run = async ({ system, open, shot }) => {
     const ann = await system.agent('Ann Lee');
     const name = `Sender ${ann.id.slice(0, 6)}`;
     const [customer, agent] = await Promise.all([open('/'), open('/console')]);
+    // A fifth upload at once is refused, and waits its turn.
+    for (const page of [customer, agent]) page.expectProblem(/429/);
     await widget.start(customer, name);
     const files = [put('photo.png', Buffer.from(await picture(customer))), put('报价 单（最终）.txt', '一共 42 元'),
       put('evil.png', '<html><script>parent.hacked = 1; alert(1)</script></html>'),

@@ -8,6 +8,8 @@ exports.run = async ({ system, open }) => {
   const customer = await system.conversation(`Files ${ann.id.slice(0, 6)}`, 'a photo, please');
   const client = await system.connect(customer.token);
   const page = await open('/console');
+  // A fifth upload at once is refused, and waits its turn.
+  page.expectProblem(/429/);
   await desk.signIn(page, ann);
   await desk.take(page, 'Waiting', customer.name);
   await desk.act(page, 'Claim');

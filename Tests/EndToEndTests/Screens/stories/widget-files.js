@@ -29,6 +29,8 @@ exports.run = async ({ system, open, shot }) => {
   };
   try {
     const page = await open('/');
+    // A fifth upload at once is refused, and waits its turn.
+    page.expectProblem(/429/);
     page.expectProblem(/ERR_INTERNET_DISCONNECTED|WebSocket/);
     await widget.start(page, `Files ${ann.id.slice(0, 6)}`);
     const done = (count) => page.until((wanted) => findAll({ css: '.tray li.done' }).length === wanted, count);
