@@ -55,7 +55,8 @@ struct TrustedProxiesTests {
     @Test(
         "What is no address ends the reading: the proxy that wrote it stands for its client",
         arguments: [
-            "unknown", "_hidden", "", "1.2.3", "203.0.113.5.9", "[::1", "::g", "fe80::1%2", String(repeating: "1", count: 9000),
+            "unknown", "_hidden", "", "1.2.3", "203.0.113.5.9", "[::1", "::g", "fe80::1%2",
+            String(repeating: "1", count: 9000),
         ]
     )
     func garbage(entry: String) throws {
