@@ -118,7 +118,7 @@ package struct GatewayApp {
 }
 
 /// SIGUSR1: from then on a listener takes nobody new.
-// @unchecked: a dispatch source may be used from any thread.
+// @unchecked, guarded by Dispatch: a source may be used from any thread, and the reference to it never changes.
 private final class Retirement: @unchecked Sendable {
     private let source: any DispatchSourceSignal
 

@@ -4,7 +4,7 @@ import NIOCore
 /// One client's WebSocket, from upgrade to close: who it is, where it stands in its conversations, what it gets.
 ///
 /// Owner: its event loop. What the client asks for is in `MessageHandler.swift`.
-// @unchecked: all mutable state is read and written on the hub's event loop only.
+// @unchecked, guarded by the hub's event loop: all mutable state is read and written there only.
 final class Connection: WebSocketDelegate, @unchecked Sendable {
     let hub: Hub
     let number: Int

@@ -6,7 +6,7 @@ import NIOCore
 /// The connections of one event loop: who they are, what is published for them, and what happens to them in time.
 ///
 /// Owner: its event loop. Only ``GatewayHubs`` is called from elsewhere.
-// @unchecked: all mutable state is read and written on `eventLoop` only.
+// @unchecked, guarded by `eventLoop`: all mutable state is read and written there only.
 final class Hub: @unchecked Sendable {
     let eventLoop: any EventLoop
     let mailbox: String

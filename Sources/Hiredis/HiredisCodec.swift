@@ -111,7 +111,7 @@ package final class HiredisReader {
     }
 
     /// Called by hiredis for each part of a reply. What they return only has to be something, and nothing is to be freed.
-    // Never written to, and valid for as long as the program runs.
+    // Unsafe, guarded by `static let`, which fills it once before anybody sees it: never written to after that, and never freed.
     nonisolated(unsafe) private static let functions: UnsafeMutablePointer<redisReplyObjectFunctions> = {
         let functions = UnsafeMutablePointer<redisReplyObjectFunctions>.allocate(capacity: 1)
         functions.initialize(to: redisReplyObjectFunctions())

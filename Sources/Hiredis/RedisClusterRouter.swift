@@ -20,7 +20,7 @@ import NIOCore
 /// Owned by its event loop: every method must be called there, and completions run there.
 ///
 /// Source: [Redis Cluster specification](https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/).
-// @unchecked: all state is read and written on `eventLoop` only.
+// @unchecked, guarded by `eventLoop`: all state is read and written there only.
 final class RedisClusterRouter: @unchecked Sendable {
     private let configuration: RedisConfiguration
     private let eventLoop: any EventLoop

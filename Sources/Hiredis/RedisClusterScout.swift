@@ -8,7 +8,7 @@ import NIOCore
 /// `pause` allows, however often it is told to.
 ///
 /// Owned by its event loop: every method must be called there, and callbacks run there.
-// @unchecked: all state is read and written on `eventLoop` only.
+// @unchecked, guarded by `eventLoop`: all state is read and written there only.
 final class RedisClusterScout: @unchecked Sendable {
     private let configuration: RedisConfiguration
     private let seeds: [RedisEndpoint]

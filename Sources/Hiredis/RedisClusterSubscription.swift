@@ -7,7 +7,7 @@ import NIOCore
 /// Redis says when a slot leaves a server; the scout asks from time to time all the same.
 ///
 /// Owned by its event loop: every method must be called there, and callbacks run there.
-// @unchecked: all state is read and written on the event loop only.
+// @unchecked, guarded by the event loop: all state is read and written there only.
 final class RedisClusterSubscription: @unchecked Sendable {
     private let configuration: RedisConfiguration
     private let eventLoop: any EventLoop

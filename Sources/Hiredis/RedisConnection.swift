@@ -8,7 +8,7 @@ package import NIOCore
 /// Never send a command that waits in Redis (`BLPOP`, `XREAD BLOCK`, `SUBSCRIBE`): all others would wait behind it.
 ///
 /// Owned by its event loop: unless it says otherwise, a method must be called there, and completions run there.
-// @unchecked: all state is read and written on `eventLoop` only; `submissions` is Sendable by itself.
+// @unchecked, guarded by `eventLoop`: all state is read and written there only; `submissions` is Sendable by itself.
 package final class RedisConnection: @unchecked Sendable {
     package typealias Completion = (Result<RedisReply, RedisError>) -> Void
 

@@ -20,7 +20,7 @@ protocol RedisLinkOwner: AnyObject, SendableMetatype {
 /// where NIO carries the bytes and hiredis parses them.
 ///
 /// Owned by its event loop: every method must be called there.
-// @unchecked: all state is read and written on `eventLoop` only.
+// @unchecked, guarded by `eventLoop`: all state is read and written there only.
 final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     let eventLoop: any EventLoop
     private let connector: RedisConnector

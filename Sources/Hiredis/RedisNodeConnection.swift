@@ -9,7 +9,7 @@ import NIOCore
 /// Found by Sentinel, it gives a server up that turns out to be a replica, to look for the primary anew.
 ///
 /// Owned by its event loop: every method must be called there, and completions run there.
-// @unchecked: all state is read and written on `eventLoop` only.
+// @unchecked, guarded by `eventLoop`: all state is read and written there only.
 final class RedisNodeConnection: @unchecked Sendable {
     typealias Completion = RedisConnection.Completion
 

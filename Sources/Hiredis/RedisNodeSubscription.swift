@@ -4,7 +4,7 @@ import NIOCore
 /// ``RedisSubscription`` to one Redis: `SUBSCRIBE`.
 ///
 /// Owned by its event loop: every method must be called there, and callbacks run there.
-// @unchecked: all state is read and written on the event loop only.
+// @unchecked, guarded by the event loop: all state is read and written there only.
 final class RedisNodeSubscription: @unchecked Sendable {
     /// Whether Redis has confirmed all topics on the connection as it is now.
     private(set) var isSubscribed = false

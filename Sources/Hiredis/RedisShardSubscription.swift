@@ -4,7 +4,7 @@ import NIOCore
 /// The part of a subscription to a Redis Cluster that is at one primary: those topics whose slots it has.
 ///
 /// Owned by its event loop: every method must be called there, and callbacks run there.
-// @unchecked: all state is read and written on the event loop only.
+// @unchecked, guarded by the event loop: all state is read and written there only.
 final class RedisShardSubscription: @unchecked Sendable {
     enum Event {
         case message(topic: Int, ByteBuffer)

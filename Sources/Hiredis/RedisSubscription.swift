@@ -13,7 +13,7 @@ package import NIOCore
 /// published with `SPUBLISH`.
 ///
 /// Owned by its event loop: every method must be called there, and callbacks run there.
-// @unchecked: all state is read and written on the event loop only.
+// @unchecked, guarded by the event loop: all state is read and written there only.
 package final class RedisSubscription: @unchecked Sendable {
     package enum State: Sendable {
         /// All topics are confirmed. Said once after each loss.
