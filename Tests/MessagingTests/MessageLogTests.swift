@@ -489,23 +489,53 @@ struct MessageLogTests {
             let customer = Principal.customer(id: try await fixture.makeCustomer(), channel: .web)
             let conversation = try await fixture.append("a", from: customer).conversation
             _ = try await fixture.append("b", from: customer)
-            // Each number: how many messages the next process finds. The second one finds fewer than were written.
-            for (generation, lost) in [(2, 0), (3, 2), (4, 0)] {
+            var generations = [1]
+            // The second process finds fewer messages than were written.
+            for lost in [0, 2, 0] {
                 try await fixture.server.restart()
                 try await fixture.redis.waitUntilReady(timeout: .seconds(30))
                 for _ in 0..<lost { try fixture.loseLast(of: conversation) }
                 let after = try await fixture.append("c", from: customer)
-                #expect(after.generation == generation)
-                _ = try await fixture.append("d", from: customer)
+                #expect(after.generation > generations.last ?? 0)
+                generations.append(after.generation)
+                #expect(try await fixture.append("d", from: customer).generation == after.generation)
             }
-            // Generation 1 wrote 1 2, 2 wrote 3 4 and lost them, 3 wrote 3 4 again, 4 wrote 5 6.
-            for (generation, survived) in [(1, 2), (2, 2), (3, 4), (4, 6)] {
+            // The first wrote 1 2, the second 3 4, which were lost, the third 3 4 again, the fourth 5 6.
+            for (generation, survived) in zip(generations, [2, 2, 4, 6]) {
                 let page = try await fixture.onLog { log, done in
                     log.read(conversation, from: .after(0), limit: 10, generation: generation, done)
                 }
                 #expect(page?.survived == survived)
                 #expect(page?.messages.map(\.seq) == [1, 2, 3, 4, 5, 6])
             }
+        }
+    }
+
+    @Test("A generation that was lost with its first messages is not begun again: its readers learn what survived")
+    func lostGeneration() async throws {
+        try await LogFixture.run(appendOnly: true) { fixture in
+            let customer = Principal.customer(id: try await fixture.makeCustomer(), channel: .web)
+            let conversation = try await fixture.append("a", from: customer).conversation
+            let key = Keyspace.conversation(conversation)
+            let run = try fixture.server.command("HGET", key, "runId")
+            try await fixture.server.restart()
+            try await fixture.redis.waitUntilReady(timeout: .seconds(30))
+            let lost = try await fixture.append("b", from: customer)
+            #expect(try await fixture.append("c", from: customer).seq == 3)
+
+            // The next one to serve was a replica of the first, and knows nothing of the second.
+            try await fixture.server.restart()
+            try await fixture.redis.waitUntilReady(timeout: .seconds(30))
+            for _ in 0..<2 { try fixture.loseLast(of: conversation) }
+            _ = try fixture.server.command("HSET", key, "generation", "1", "runId", run)
+            _ = try fixture.server.command("HDEL", key, "forks")
+            let present = try await fixture.append("d", from: customer)
+            #expect(present.seq == lost.seq)
+            #expect(present.generation > lost.generation)
+            let page = try await fixture.onLog { log, done in
+                log.read(conversation, from: .after(3), limit: 10, generation: lost.generation, done)
+            }
+            #expect(page?.survived == 1)
         }
     }
 

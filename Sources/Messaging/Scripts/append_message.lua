@@ -148,7 +148,9 @@ local function prepare(prefix, message_id, kind, sender, reference, rest)
 
     -- Another Redis process than the last time: it may have lost a tail, so positions from before are no longer certain.
     if fields[5] ~= run_id then
-        local generation = format('%d', fields[6] + 1)
+        -- By the time, not by counting: this fork may be forgotten as well, with what clients were shown of it, and the
+        -- next one from the same place must not bear its number.
+        local generation = format('%d', math.max(fields[6] + 1, now_number))
         -- Kept: generation:last survivor, both ascending. A fork that a later one reaches behind tells nothing any more.
         local forks = {}
         for born, survived in string.gmatch(call('HGET', key, 'forks') or '', '(%d+):(%d+)') do
