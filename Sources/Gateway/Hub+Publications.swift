@@ -9,10 +9,10 @@ extension Hub {
         case .gap(let partition):
             guard !configuration.lacks(.gapRepair) else { return }
             for connection in connections.values
-            where connection.principal.isAgent || connection.principal.id.partition == partition {
+            where partition == nil || connection.principal.isAgent || connection.principal.id.partition == partition {
                 connection.register(partition)
             }
-            closeRevoked(of: connections.values.filter { $0.tokenPartition == partition })
+            closeRevoked(of: connections.values.filter { partition == nil || $0.tokenPartition == partition })
         case .subscribed:
             logger.info("The mailbox is subscribed", metadata: ["mailbox": "\(mailbox)"])
             noteReadiness()

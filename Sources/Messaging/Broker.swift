@@ -5,19 +5,21 @@ package import NIOCore
 /// Reads one event loop's mailbox: subscribes to it in all partitions, decodes what arrives, and sees gaps.
 ///
 /// Pub/sub may lose anything. Each publication carries its mailbox's count in that partition; where the count is not the
-/// one after the last, something was lost and the log has to be read. Each second a tick goes the long way round, through
+/// one after the last, something was lost and the log has to be read: of all partitions, as messages of several may have left
+/// together. Each second a tick goes the long way round, through
 /// the command connection into Redis and back over the subscription: it tells the count again, so that a lost last
 /// publication is missed too, and if it does not come back, the subscription is deaf, whatever TCP says, and is replaced.
 ///
-/// On a Redis Cluster each partition is for itself: while one server is away, those of the others go on.
+/// On a Redis Cluster each partition is for itself: while one server is away, those of the others go on, and what was lost
+/// was of this partition.
 ///
 /// Owner: the event loop.
 package final class Broker {
     /// What happened, told on the event loop.
     package enum Event {
         case publication(Publication)
-        /// Publications to this partition's topic were lost, or routes to this mailbox were.
-        case gap(Partition)
+        /// Publications of this partition were lost, or routes to this mailbox were; `nil`: of any.
+        case gap(Partition?)
         /// All topics are subscribed; what was published before is lost.
         case subscribed
         /// This partition's topic is, while others are not; as above.
@@ -140,25 +142,31 @@ package final class Broker {
     private func received(_ payload: ByteBuffer, in topic: Int) {
         if let word = weaknesses.discardedWord, String(buffer: payload).contains(word) { return }
         heard += 1
-        guard let (count, item) = Publication.read(payload) else {
-            logger.warning("A publication could not be read", metadata: ["mailbox": "\(mailbox)"])
-            return onEvent(.gap(Partition(topic)))
+        var isTick = false
+        let count = Publication.read(payload) { item in
+            guard case .tick(let number) = item else { return onEvent(.publication(item)) }
+            isTick = true
+            tickIsBack(number, in: topic)
         }
-        let last = counts[topic]
+        guard let count else {
+            logger.warning("A publication could not be read", metadata: ["mailbox": "\(mailbox)"])
+            return missed(in: topic)
+        }
+        let expected = counts[topic] + (isTick ? 0 : 1)
         counts[topic] = count
-        if case .tick(let number) = item {
-            lastTickBack[topic] = max(lastTickBack[topic], number)
-            missingTicks[topic].removeAll { $0 <= number }
-            if topic == 0, let left = tickLeft {
-                tickTook = .now() - left
-                tickLeft = nil
-            }
-            if count != last { onEvent(.gap(Partition(topic))) }
-        } else {
-            if let item { onEvent(.publication(item)) }
-            if count != last + 1 { onEvent(.gap(Partition(topic))) }
+        if count != expected { missed(in: topic) }
+    }
+
+    private func tickIsBack(_ number: Int, in topic: Int) {
+        lastTickBack[topic] = max(lastTickBack[topic], number)
+        missingTicks[topic].removeAll { $0 <= number }
+        if topic == 0, let left = tickLeft {
+            tickTook = .now() - left
+            tickLeft = nil
         }
     }
+
+    private func missed(in topic: Int) { onEvent(.gap(redis.isOfCluster ? Partition(topic) : nil)) }
 
     /// How long a publication takes from here into Redis and back, by the last tick.
     package var lag: TimeAmount { tickLeft.map { max(tickTook, .now() - $0) } ?? tickTook }

@@ -18,13 +18,30 @@ package enum Publication: Sendable, Equatable {
 
     package static let allTokens = "*"
 
-    /// Reads `KIND COUNT REST`: what the scripts of ``Keyspace``'s `{p}:to:MAILBOX` publish.
+    /// Reads `KIND COUNT REST`, or `b COUNT LENGTH LENGTH …`, a line feed and several messages: what the scripts publish into
+    /// ``Keyspace``'s `{p}:to:MAILBOX`.
     ///
-    /// - Returns: The mailbox's count, and the publication, `nil` if this program does not know its kind.
-    package static func read(_ payload: ByteBuffer) -> (count: Int, publication: Publication?)? {
+    /// - Parameter each: called for each publication of a kind that this program knows.
+    /// - Returns: The mailbox's count; `nil` if it could not be read, or a bundle not to its end.
+    package static func read(_ payload: ByteBuffer, _ each: (Publication) -> Void) -> Int? {
         var words = WordReader(payload)
         guard let kind = words.nextWord({ $0.first }), let count = words.nextInt() else { return nil }
-        return (count, Publication(kind: kind, &words))
+        if kind == UInt8(ascii: "b") { return readBundle(&words, each) ? count : nil }
+        if let publication = Publication(kind: kind, &words) { each(publication) }
+        return count
+    }
+
+    private static func readBundle(_ words: inout WordReader, _ each: (Publication) -> Void) -> Bool {
+        var lengths: [Int] = []
+        while let length = words.nextInt() { lengths.append(length) }
+        guard !lengths.isEmpty, var items = words.rest(afterLineFeed: true) else { return false }
+        for length in lengths {
+            guard length > 0, let item = items.readSlice(length: length) else { return false }
+            var words = WordReader(item)
+            guard let message = MessagePublication(&words) else { return false }
+            each(.message(message))
+        }
+        return items.readableBytes == 0
     }
 
     private init?(kind: UInt8, _ words: inout WordReader) {

@@ -104,27 +104,96 @@ struct AppendBatchTests {
     )
     func replication() async throws {
         try await LogFixture.run(appendOnly: true) { fixture in
+            let one = try await fixture.makeCustomer()
+            let other = Principal.customer(id: try await fixture.makeCustomer(), channel: .web)
+            let conversation = try await fixture.append("hi", from: other).conversation
+            // Somebody who is told of a new conversation, in a mailbox that can't be counted.
+            _ = try await fixture.onLog { log, done in
+                log.registerCustomer(one, in: "g.1", connections: 1, full: 1, listing: true, done)
+            }
+            _ = try fixture.server.command("HSET", Keyspace.prefix(one.partition) + "mailbox", "g.1", "no number")
+            let outcomes = try await append(
+                [(.customer(id: one, channel: .web), "", nil), (other, "\(conversation)", nil)],
+                fixture
+            )
+            #expect(outcomes.map { (try? $0.get())?.seq } == [nil, 2])
+            try await fixture.server.restart()
+            let length = try fixture.server.command("XLEN", Keyspace.log(conversation))
+            #expect(length == "2")
+        }
+    }
+
+    private func publications(_ fixture: LogFixture) throws -> Int {
+        let line = try fixture.server.command("INFO", "commandstats").split(whereSeparator: \.isNewline)
+            .first { $0.hasPrefix("cmdstat_publish:") }
+        return Int(line?.split(separator: "=")[1].prefix { $0 != "," } ?? "0") ?? 0
+    }
+
+    @Test("Those for one mailbox are one publication, in order, also with what comes in between")
+    func bundles() async throws {
+        try await LogFixture.run { fixture in
             var senders: [Principal] = []
             var conversations: [UniqueID] = []
-            for _ in 0..<2 {
+            for _ in 0..<5 {
                 let id = try await fixture.makeCustomer()
                 senders.append(.customer(id: id, channel: .web))
                 conversations.append(try await fixture.append("hi", from: senders[senders.count - 1]).conversation)
-                // Somebody else's connection, so that there is something to publish.
                 _ = try await fixture.onLog { log, done in
-                    log.registerCustomer(id, in: "g.1", connections: 2, full: 0, listing: true, done)
+                    log.registerCustomer(id, in: "g.1", connections: 1, full: 1, listing: true, done)
                 }
             }
-            // The count of the first one's mailbox can't be counted on.
-            let counts = Keyspace.prefix(conversations[0].partition) + "mailbox"
-            _ = try fixture.server.command("HSET", counts, "g.1", "no number")
-            let outcomes = try await append(zip(senders, conversations).map { ($0, "\($1)", nil) }, fixture)
-            let stored = outcomes.map { (try? $0.get())?.seq }
-            // Where both are in one partition, both fail.
-            try #require(conversations[0].partition == conversations[1].partition || stored == [nil, 2])
-            try await fixture.server.restart()
-            let length = try fixture.server.command("XLEN", Keyspace.log(conversations[1]))
-            #expect(length == "2")
+            let ann = Principal.agent(id: UniqueID(in: Partition(0)), role: .agent, name: "Ann")
+            let items = try await fixture.publications(into: "g.1", count: 12) {
+                var before = try publications(fixture)
+                let outcomes = try await append(zip(senders, conversations).map { ($0, "\($1)", nil) }, fixture)
+                #expect(outcomes.allSatisfy { (try? $0.get())?.seq == 2 })
+                #expect(try publications(fixture) == before + 1)
+                // Her first answer takes the third conversation: that is told in its place.
+                before = try publications(fixture)
+                _ = try await append(
+                    [(senders[0], "\(conversations[0])", nil), (ann, "\(conversations[2])", nil)]
+                        + zip(senders, conversations).dropFirst().map { ($0, "\($1)", nil) },
+                    fixture
+                )
+                #expect(try publications(fixture) == before + 3)
+            }
+            let told: [String] = items.map { item in
+                switch item {
+                case .message(let item): "\(item.message.conversation) \(item.message.seq)"
+                case .assignment(let item): "\(item.conversation) assigned"
+                default: "?"
+                }
+            }
+            #expect(told.prefix(5) == conversations.map { "\($0) 2" }[...])
+            let third = conversations[2]
+            #expect(
+                told.dropFirst(5)
+                    == [
+                        "\(conversations[0]) 3", "\(third) assigned", "\(third) 3", "\(conversations[1]) 3",
+                        "\(third) 4",
+                        "\(conversations[3]) 3", "\(conversations[4]) 3",
+                    ][...]
+            )
+        }
+    }
+
+    @Test("A mailbox that nobody listens to is forgotten by all whose messages were for it")
+    func unheardBundle() async throws {
+        try await LogFixture.run { fixture in
+            var senders: [(id: UniqueID, conversation: UniqueID)] = []
+            for _ in 0..<3 {
+                let id = try await fixture.makeCustomer()
+                let customer = Principal.customer(id: id, channel: .web)
+                senders.append((id, try await fixture.append("hi", from: customer).conversation))
+                _ = try await fixture.onLog { log, done in
+                    log.registerCustomer(id, in: "gone.1", connections: 1, full: 0, listing: true, done)
+                }
+            }
+            _ = try await append(
+                senders.map { (.customer(id: $0.id, channel: .web), "\($0.conversation)", nil) },
+                fixture
+            )
+            for (id, _) in senders { #expect(try fixture.server.command("EXISTS", Keyspace.routes(id)) == "0") }
         }
     }
 

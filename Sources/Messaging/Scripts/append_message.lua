@@ -1,4 +1,6 @@
--- Stores messages and publishes each to everybody it is for, each as one step; one that fails leaves the others as they are.
+-- Stores messages and publishes each to everybody it is for, all in one step; one that fails leaves the others as they are.
+-- Those for one mailbox are published together: `b COUNT LENGTH LENGTH …`, a line feed, and one after the other what would come
+-- after `m COUNT ` of each. On one Redis that is a single publication for several partitions, counted in that of the first.
 --
 -- Nearly all messages are for a conversation that is named and has an assignee, from one of its two sides: the way of such
 -- a message is the shortest there is, and what is seldom needed is behind an `if` of its own. Arguments of redis.call are
@@ -74,6 +76,59 @@ local function first_answer(prefix, digest, remember_ms)
     local left = call('PTTL', key)
     call('PEXPIRE', key, left > 0 and left or remember_ms)
     return {'duplicate', conversation, seq, tonumber(generation), tonumber(at), id}
+end
+
+-- By mailbox what is still to be published into it: item, number of the message, customer; item …
+local gathered, replies, failed = {}, {}, 0
+
+local function gather(mailbox, item, number, customer)
+    local bundle = gathered[mailbox]
+    if not bundle then
+        gathered[mailbox] = {item, number, customer}
+        return
+    end
+    local count = #bundle
+    bundle[count + 1], bundle[count + 2], bundle[count + 3] = item, number, customer
+end
+
+local function publish_bundle(mailbox, bundle)
+    local kind, rest = 'm', bundle[1]
+    if #bundle > 3 then
+        local lengths, items = {}, {}
+        for i = 1, #bundle, 3 do
+            lengths[#lengths + 1] = format('%d', #bundle[i])
+            items[#items + 1] = bundle[i]
+        end
+        kind, rest = 'b', table.concat(lengths, ' ') .. '\n' .. table.concat(items)
+    end
+    if not publish_into(KEYS[bundle[2]], mailbox, kind, rest) then
+        for i = 2, #bundle, 3 do
+            forget_mailbox(KEYS[bundle[i]], mailbox, bundle[i + 1])
+        end
+    end
+end
+
+-- Notes that the message with this number was not stored, or was and could not be published.
+local function fail(number, problem)
+    -- It may have failed where nothing was to be replicated; the next ones are.
+    redis.set_repl(redis.REPL_ALL)
+    failed = failed + 1
+    -- `script:` as Redis has it in an error of a script: it may have done a part.
+    replies[number] = redis.error_reply(
+        (type(problem) == 'table' and problem.err or tostring(problem)) .. ' script: append_message')
+end
+
+local function publish_gathered()
+    local bundles = gathered
+    gathered = {}
+    for mailbox, bundle in pairs(bundles) do
+        local succeeded, problem = pcall(publish_bundle, mailbox, bundle)
+        if not succeeded then
+            for i = 2, #bundle, 3 do
+                fail(bundle[i], problem)
+            end
+        end
+    end
 end
 
 -- Whatever is not as usual: finds or makes the conversation that is meant, reopens it, gives it to the first agent who answers,
@@ -167,6 +222,8 @@ local function prepare(prefix, message_id, kind, sender, reference, rest)
     end
     if changed then
         local fence = tonumber(fields[12] or 0) + 1
+        -- What was said before is shown before.
+        publish_gathered()
         publish_assignment(prefix, fields[1], conversation, fields[2], state, assignee, fence, seq, answered, name)
         call('HSET', key, 'state', state, 'assignee', assignee, 'assigneeName', name, 'fence', fence, 'answered', answered)
         fields[3], fields[4] = state, assignee
@@ -197,7 +254,8 @@ local function is_of(tail, mailbox)
     return sub(tail, 1, #mailbox + 1) == mailbox .. ':'
 end
 
-local function append(prefix, head, reference, digest, tail, rest)
+local function append(number, head, reference, digest, tail, rest)
+    local prefix = KEYS[number]
     local kind, sender = sub(head, 38, 38), sub(head, 40)
     local from_customer = kind == 'c'
     if digest ~= '' then
@@ -305,9 +363,11 @@ local function append(prefix, head, reference, digest, tail, rest)
         if box then
             boxes[box] = true
         end
-        publish(prefix, boxes, 'm', item, customer)
+        for mailbox in pairs(boxes) do
+            gather(mailbox, item, number, customer)
+        end
     elseif box then
-        publish_into(prefix, box, 'm', item, customer)
+        gather(box, item, number, customer)
     end
     if conversation == reference then
         return seq .. ' ' .. generation .. ' ' .. at
@@ -315,18 +375,15 @@ local function append(prefix, head, reference, digest, tail, rest)
     return {'ok', conversation, seq, generation, at}
 end
 
-local replies, failed = {}, 0
 for i = 1, #KEYS do
     local j = 5 * i
-    local succeeded, reply = pcall(append, KEYS[i], ARGV[j - 1], ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3])
-    if not succeeded then
-        -- It may have failed where nothing was to be replicated; the next ones are.
-        redis.set_repl(redis.REPL_ALL)
-        failed = failed + 1
-        -- `script:` as Redis has it in an error of a script: it may have done a part.
-        reply = redis.error_reply((type(reply) == 'table' and reply.err or tostring(reply)) .. ' script: append_message')
+    local succeeded, reply = pcall(append, i, ARGV[j - 1], ARGV[j], ARGV[j + 1], ARGV[j + 2], ARGV[j + 3])
+    if succeeded then
+        replies[i] = reply
+    else
+        fail(i, reply)
     end
-    replies[i] = reply
 end
+publish_gathered()
 -- What fails all of them is a matter of the server: no memory, no disk, not the primary any more.
 return failed == #KEYS and replies[1] or replies

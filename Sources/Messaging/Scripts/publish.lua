@@ -65,20 +65,26 @@ local function remove_from_agents(prefix, mailbox)
     return gone
 end
 
--- Publishes one item into a mailbox. The count is neither replicated nor in the append-only file, which saves a write for each
--- publication: after a restart or a failover it is another one than the reader's, who then reads the log.
-local function publish_into(prefix, mailbox, kind, rest, customer)
+-- Publishes into a mailbox; returns whether somebody listens. The count is neither replicated nor in the append-only file,
+-- which saves a write for each publication: after a restart or a failover it is another one than the reader's, who then reads
+-- the log.
+local function publish_into(prefix, mailbox, kind, rest)
     redis.set_repl(redis.REPL_NONE)
     local count = redis.call('HINCRBY', prefix .. 'mailbox', mailbox, '1')
     redis.set_repl(redis.REPL_ALL)
-    if redis.call(PUBLISH, prefix .. 'to:' .. mailbox, kind .. string.format(' %d ', count) .. rest) == 0 then
-        redis.call('HDEL', prefix .. 'routes:' .. customer, mailbox)
-        remove_from_agents(prefix, mailbox)
-    end
+    return redis.call(PUBLISH, prefix .. 'to:' .. mailbox, kind .. string.format(' %d ', count) .. rest) > 0
+end
+
+-- Nobody listens to `mailbox`.
+local function forget_mailbox(prefix, mailbox, customer)
+    redis.call('HDEL', prefix .. 'routes:' .. customer, mailbox)
+    remove_from_agents(prefix, mailbox)
 end
 
 local function publish(prefix, boxes, kind, rest, customer)
     for mailbox in pairs(boxes) do
-        publish_into(prefix, mailbox, kind, rest, customer)
+        if not publish_into(prefix, mailbox, kind, rest) then
+            forget_mailbox(prefix, mailbox, customer)
+        end
     end
 end
