@@ -72,11 +72,5 @@ final class TransferSlots: Sendable {
 }
 
 extension Principal {
-    var id: UniqueID {
-        switch self {
-        case .customer(let id, _), .agent(let id, _, _): id
-        }
-    }
-
     fileprivate var isCustomer: Bool { if case .customer = self { true } else { false } }
 }

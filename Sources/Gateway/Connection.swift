@@ -49,6 +49,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     var unsaved: Set<UniqueID> = []
     /// Whether the hub knows that it has one of both.
     var isUnconfirmed = false
+    /// When the hub last saw to it.
+    var confirmedAt = NIODeadline.uptimeNanoseconds(0)
     /// The second since 1970 in whose sweep the token ends.
     var expirySecond = 0
     /// Since when something waits that the socket can't take.
@@ -373,16 +375,4 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
 
 extension Partition {
     fileprivate var bit: UInt64 { 1 << UInt64(number) }
-}
-
-extension Principal {
-    var id: UniqueID {
-        switch self {
-        case .customer(let id, _), .agent(let id, _, _): id
-        }
-    }
-
-    var isAgent: Bool {
-        if case .agent = self { true } else { false }
-    }
 }

@@ -2,55 +2,108 @@ import Messaging
 import NIOCore
 
 /// When clients are told their position, and when what they acknowledged is saved.
+///
+/// A connection's first turn comes at the end of the loop's turn, in one write with what was delivered; the next ones
+/// ``Hub/confirmationInterval`` later, each connection at a time of its own: all at once would keep every message waiting that
+/// comes meanwhile.
 extension Hub {
-    /// `connection` has something to tell its client about its position, or to save of it: at the end of this turn of
-    /// the loop, or, while there is much of it, once per ``confirmationInterval``.
+    /// `connection` has something to tell its client about its position, or to save of it.
     func confirmSoon(_ connection: Connection) {
         guard !connection.isUnconfirmed else { return }
         connection.isUnconfirmed = true
-        unconfirmed.append(connection)
-        guard !isConfirming else { return }
-        isConfirming = true
-        let due = lastConfirmation + Self.confirmationInterval
-        if due < .now() {
-            eventLoop.execute { [self] in confirm() }
+        let now = NIODeadline.now()
+        let due = connection.confirmedAt + Self.confirmationInterval
+        if due <= now {
+            unconfirmed.append(connection)
+            scheduleEndOfTurn()
         } else {
-            eventLoop.scheduleTask(deadline: due) { [self] in confirm() }
+            if confirmations.isEmpty { scheduleConfirmations(now) }
+            confirmations.append(connection, due: due)
         }
     }
 
-    private func confirm() {
-        isConfirming = false
-        lastConfirmation = .now()
+    private func scheduleConfirmations(_ now: NIODeadline) {
+        eventLoop.scheduleTask(deadline: now + ConfirmationWheel.slot) { [self] in
+            let now = NIODeadline.now()
+            confirm(confirmations.take(until: now))
+            if !confirmations.isEmpty { scheduleConfirmations(now) }
+        }
+    }
+
+    /// Whose turn it is at the end of a turn of the loop.
+    func confirmUnconfirmed() {
+        guard !unconfirmed.isEmpty else { return }
         let connections = unconfirmed
         unconfirmed = []
-        for connection in connections { connection.isUnconfirmed = false }
+        confirm(connections)
+    }
+
+    private func confirm(_ connections: [Connection]) {
+        let now = NIODeadline.now()
+        for connection in connections {
+            connection.isUnconfirmed = false
+            connection.confirmedAt = now
+        }
         for connection in connections { connection.confirm() }
         savePositions(of: connections)
     }
 
-    /// One command for each reader and conversation, on however many connections it was read.
+    /// Each reader's furthest position in a conversation, on however many connections it was read; all in one command.
     private func savePositions(of connections: [Connection]) {
-        var readers: [Position: [(connection: Connection, seq: Int)]] = [:]
+        var readers: [CursorMove.Cursor: [(connection: Connection, seq: Int)]] = [:]
         for connection in connections {
             connection.takeUnsaved { conversation, seq in
-                let position = Position(reader: connection.principal.id, conversation: conversation)
-                readers[position, default: []].append((connection, seq))
+                let cursor = CursorMove.Cursor(reader: connection.principal, conversation: conversation)
+                readers[cursor, default: []].append((connection, seq))
             }
         }
-        for (position, places) in readers {
-            guard let furthest = places.max(by: { $0.seq < $1.seq }) else { continue }
-            let conversation = position.conversation
-            log.moveCursor(of: furthest.connection.principal, in: conversation, to: furthest.seq, read: false) {
-                result in
-                guard case .success = result else { return }
-                for (connection, seq) in places { connection.feeds[conversation]?.saved(seq) }
+        guard !readers.isEmpty else { return }
+        let moves = readers.map { cursor, places in
+            CursorMove(cursor: cursor, seq: places.reduce(0) { max($0, $1.seq) }, read: false)
+        }
+        log.moveCursors(moves) { moved in
+            for move in moved {
+                for (connection, seq) in readers[move.cursor] ?? [] {
+                    connection.feeds[move.cursor.conversation]?.saved(seq)
+                }
             }
         }
     }
+}
 
-    private struct Position: Hashable {
-        let reader: UniqueID
-        let conversation: UniqueID
+/// Connections by when it is their turn, to ``slot``.
+struct ConfirmationWheel {
+    static let slot = TimeAmount.milliseconds(10)
+
+    /// Enough for ``Hub/confirmationInterval``; what is due later comes early.
+    private var slots = [[Connection]](repeating: [], count: 32)
+    private var count = 0
+    /// The last slot that was taken.
+    private var taken: UInt64 = 0
+
+    var isEmpty: Bool { count == 0 }
+
+    private static func number(_ time: NIODeadline) -> UInt64 {
+        time.uptimeNanoseconds / UInt64(slot.nanoseconds)
+    }
+
+    mutating func append(_ connection: Connection, due: NIODeadline) {
+        if isEmpty { taken = Self.number(.now()) }
+        slots[Int((Self.number(due) + 1) % UInt64(slots.count))].append(connection)
+        count += 1
+    }
+
+    /// Those whose time has come.
+    mutating func take(until now: NIODeadline) -> [Connection] {
+        let last = Self.number(now)
+        var due: [Connection] = []
+        for number in (taken + 1)..<max(taken + 1, min(last, taken + UInt64(slots.count)) + 1) {
+            let index = Int(number % UInt64(slots.count))
+            due += slots[index]
+            slots[index] = []
+        }
+        taken = last
+        count -= due.count
+        return due
     }
 }

@@ -38,17 +38,17 @@ final class Hub: @unchecked Sendable {
     private var neglected: Set<Int> = []
     /// Connections that are gone, by their principal, while Redis does not know it.
     private var goneUnsaid: [UniqueID: Connection] = [:]
-    /// Connections that delivered or were told something since the last confirmation.
+    /// Connections that delivered or were told something since their last confirmation: whose turn it is when this turn of
+    /// the loop ends, and whose it is later.
     var unconfirmed: [Connection] = []
-    var isConfirming = false
+    var confirmations = ConfirmationWheel()
     /// Requests of clients that are under way, and connections whose next ones have to wait, in order.
     private var requests = 0
     private var awaitingRoom = CircularBuffer<Connection>()
     private var isGivingRoom = false
     /// Sockets that were written to in this turn of the loop.
     private var written: [WebSocketHandler] = []
-
-    var lastConfirmation = NIODeadline.uptimeNanoseconds(0)
+    private var isEndOfTurnScheduled = false
 
     /// How long, at most, deliveries are gathered before one ping tells the client its position, and acknowledgements
     /// before they are saved.
@@ -243,16 +243,22 @@ final class Hub: @unchecked Sendable {
 
     // MARK: Turns
 
-    /// One task of the loop for all sockets that were written to in this turn of it.
     func endTurn(of socket: WebSocketHandler) {
-        if written.isEmpty {
-            eventLoop.execute { [self] in
-                let sockets = written
-                written = []
-                for socket in sockets { socket.endTurn() }
-            }
-        }
         written.append(socket)
+        scheduleEndOfTurn()
+    }
+
+    /// One task of the loop for all connections that something happened on in this turn of it.
+    func scheduleEndOfTurn() {
+        guard !isEndOfTurnScheduled else { return }
+        isEndOfTurnScheduled = true
+        eventLoop.execute { [self] in
+            isEndOfTurnScheduled = false
+            confirmUnconfirmed()
+            let sockets = written
+            written = []
+            for socket in sockets { socket.endTurn() }
+        }
     }
 
     // MARK: Room

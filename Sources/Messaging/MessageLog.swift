@@ -201,19 +201,23 @@ package struct MessageLog {
         read: Bool,
         _ completion: @escaping Completion<Void>
     ) {
-        var command = RedisCommand(evaluating: Scripts.moveCursors, keys: [Keyspace.prefix(conversation.partition)])
-        switch principal {
-        case .customer(let id, _):
-            command.append(id.description)
-            command.append("c")
-        case .agent(let id, _, _):
-            command.append(id.description)
-            command.append("a")
+        let cursor = CursorMove.Cursor(reader: principal, conversation: conversation)
+        send(CursorMove.command([CursorMove(cursor: cursor, seq: seq, read: read)])) {
+            completion($0.map { _ in () }.mapError { MessagingError($0) })
         }
-        command.append(conversation.description)
-        command.append(seq)
-        command.append(read ? "r" : "d")
-        send(command) { completion($0.map { _ in () }.mapError { MessagingError($0) }) }
+    }
+
+    /// The same for many readers. `completion` is called for some at a time, with those whose cursors are where they should be.
+    package func moveCursors(_ moves: [CursorMove], _ completion: @escaping ([CursorMove]) -> Void) {
+        let groups =
+            redis.isOfCluster
+            ? Array(Dictionary(grouping: moves) { $0.cursor.conversation.partition }.values) : [moves]
+        for group in groups {
+            for start in stride(from: 0, to: group.count, by: CursorMove.maxOfCommand) {
+                let some = Array(group[start..<min(start + CursorMove.maxOfCommand, group.count)])
+                send(CursorMove.command(some)) { if case .success = $0 { completion(some) } }
+            }
+        }
     }
 
     /// Tells the other side that `principal` types, or stopped to.

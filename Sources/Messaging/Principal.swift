@@ -3,6 +3,16 @@ package enum Principal: Sendable, Equatable {
     /// `channel`: where this token was asked for; a customer with several channel identities has tokens of several channels.
     case customer(id: UniqueID, channel: CustomerChannel)
     case agent(id: UniqueID, role: AgentRole, name: String)
+
+    package var id: UniqueID {
+        switch self {
+        case .customer(let id, _), .agent(let id, _, _): id
+        }
+    }
+
+    package var isAgent: Bool {
+        if case .agent = self { true } else { false }
+    }
 }
 
 /// What an agent may do. Raw values are what the REST interface says.

@@ -1,12 +1,9 @@
--- Moves a reader's cursors forward in conversations of one partition, and tells the other side in the full dialect.
--- A customer's own conversations, and for an agent those that wait or that it answers; others are passed over.
+-- Moves readers' cursors forward in conversations, and tells the other side in the full dialect.
+-- A customer's in its own conversations, and an agent's in those that wait or that it answers; others are passed over.
 --
--- KEYS[1]  prefix of the partition
--- ARGV     reader id, 'c' (customer) or 'a' (agent), then triples: conversation, seq, 'd' (delivered) or 'r' (read)
--- Reply    how many cursors moved
-local prefix = KEYS[1]
-local reader, kind = ARGV[1], ARGV[2]
-
+-- KEYS     the prefix of each cursor's partition
+-- ARGV     for each: reader id, 'c' (customer) or 'a' (agent), conversation, seq, 'd' (delivered) or 'r' (read)
+-- Reply    how many cursors moved; an error if one could not be, the others are
 -- How many of the messages from seq `from` to seq `to` are a customer's, and how many there are, in a log that may have
 -- lost its beginning.
 local function count(log, from, to)
@@ -32,7 +29,7 @@ end
 -- `read`. `last` is the last message's seq, `of_customer` how many of all are the customer's.
 --
 -- Every message is looked at once at most for a reader who reads on and on; a reader who is up to date looks at none.
-local function count_seen(log, old, seen, read, last, of_customer)
+local function count_seen(log, kind, old, seen, read, last, of_customer)
     local of_others = kind == 'a' and of_customer or last - of_customer
     if read >= last then
         return of_others
@@ -49,9 +46,9 @@ local function count_seen(log, old, seen, read, last, of_customer)
     return of_others - (kind == 'a' and customers or all - customers)
 end
 
-local moved = 0
-for i = 3, #ARGV, 3 do
-    local conversation, seq, what = ARGV[i], tonumber(ARGV[i + 1]), ARGV[i + 2]
+local moved, problem = 0, nil
+
+local function move(prefix, reader, kind, conversation, seq, what)
     local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'customer', 'state', 'assignee',
         'seq', 'customerMessages')
     local customer = fields[1]
@@ -66,15 +63,16 @@ for i = 3, #ARGV, 3 do
         delivered = math.max(delivered, seq)
         local seen
         if what == 'r' and seq > read then
-            seen = count_seen(prefix .. 'log:' .. conversation, read, tonumber(known[3] or 0), seq,
+            seen = count_seen(prefix .. 'log:' .. conversation, kind, read, tonumber(known[3] or 0), seq,
                 tonumber(fields[4] or 0), tonumber(fields[5] or 0))
             read = seq
         end
         if delivered + read > before then
             moved = moved + 1
-            redis.call('HSET', cursors, reader, delivered)
             if seen then
-                redis.call('HSET', cursors, 'read:' .. reader, read, 'seen:' .. reader, seen)
+                redis.call('HSET', cursors, reader, delivered, 'read:' .. reader, read, 'seen:' .. reader, seen)
+            else
+                redis.call('HSET', cursors, reader, string.format('%d', delivered))
             end
             local boxes = {}
             local target = '-'
@@ -92,4 +90,14 @@ for i = 3, #ARGV, 3 do
         end
     end
 end
-return moved
+
+for i = 1, #KEYS do
+    local j = 5 * i
+    local succeeded, why = pcall(move, KEYS[i], ARGV[j - 4], ARGV[j - 3], ARGV[j - 2], tonumber(ARGV[j - 1]), ARGV[j])
+    if not succeeded then
+        -- It may have failed where nothing was to be replicated; the next ones are.
+        redis.set_repl(redis.REPL_ALL)
+        problem = problem or why
+    end
+end
+return problem and (type(problem) == 'table' and problem or redis.error_reply(tostring(problem))) or moved
