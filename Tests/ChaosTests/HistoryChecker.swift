@@ -166,21 +166,34 @@ struct HistoryChecker {
         }
     }
 
-    /// The end of what happened to a reader in a conversation, in few words: seqs, in parentheses those that it had already.
-    private func tale(of reader: String, in conversation: String) -> String {
-        let words: [String] = history.events.compactMap { item in
-            switch item.event {
-            case .shown(reader, _, let place) where place.conversation == conversation: "\(place.seq)"
-            case .suppressed(reader, let place) where place.conversation == conversation: "(\(place.seq))"
-            case .acknowledged(let label, let place) where label.sender == reader && place.conversation == conversation:
-                "own \(place.seq)"
-            case .reset(reader, conversation, let from): "reset \(from)"
-            case .opened(reader, _): "open"
-            case .closed(reader, _, _): "closed"
-            default: nil
-            }
+    /// What happened to a reader in a conversation when it should have been shown the message at `seq`, in few words: times in
+    /// seconds since the beginning, seqs, in parentheses those that it had already.
+    private func tale(of reader: String, in conversation: String, at seq: Int) -> String {
+        var words: [(text: String, seq: Int?)] = []
+        var second: UInt64 = 0
+        let begin = history.events.first?.at ?? 0
+        for (at, event) in history.events {
+            let word: (String, Int?)? =
+                switch event {
+                case .shown(reader, let label, let place) where place.conversation == conversation:
+                    stored[label]?.contains(place) == true
+                        ? ("\(place.seq)", place.seq) : ("\(place.seq), not stored", place.seq)
+                case .suppressed(reader, let place) where place.conversation == conversation: ("(\(place.seq))", nil)
+                case .acknowledged(let label, let place)
+                where label.sender == reader && place.conversation == conversation:
+                    ("own \(place.seq)", place.seq)
+                case .reset(reader, conversation, let from): ("reset \(from)", from)
+                case .opened(reader, _): ("open", nil)
+                case .closed(reader, _, _): ("closed", nil)
+                default: nil
+                }
+            guard let word else { continue }
+            let now = (at - begin) / 1_000_000_000
+            words.append((now == second ? word.0 : "[\(now) s] \(word.0)", word.1))
+            second = now
         }
-        return words.suffix(40).joined(separator: " ")
+        let near = words.lastIndex { word in word.seq.map { abs($0 - seq) <= 1 } ?? false } ?? words.count - 1
+        return words[max(0, near - 25)..<min(words.count, near + 15)].map(\.text).joined(separator: " ")
     }
 
     // MARK: What is owed
@@ -201,7 +214,7 @@ struct HistoryChecker {
             where entry.label.sender != name && participant.conversations.contains(entry.place.conversation) {
                 let key = Screen.Key(reader: name, conversation: entry.place.conversation)
                 if screens[key]?.seqs[entry.place.id] == nil {
-                    let tale = verdict.unshown < 4 ? tale(of: name, in: key.conversation) : ""
+                    let tale = verdict.unshown < 4 ? tale(of: name, in: key.conversation, at: entry.place.seq) : ""
                     verdict.note(\.unshown, "\(name) was never shown \(entry.label), \(entry.place); it has \(tale)")
                 }
             }
