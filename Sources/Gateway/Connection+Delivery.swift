@@ -106,11 +106,11 @@ extension Connection {
     }
 
     /// What the client has acknowledged and Redis does not know; the hub saves it.
-    func takeUnsaved(_ body: (_ conversation: UniqueID, _ seq: Int) -> Void) {
+    func takeUnsaved(_ body: (_ conversation: UniqueID, _ generation: Int, _ seq: Int) -> Void) {
         guard socket != nil, !isClosing else { return }
         for conversation in unsaved {
             guard let feed = feeds[conversation], feed.acknowledged > feed.persisted else { continue }
-            body(conversation, feed.acknowledged)
+            body(conversation, feed.generation, feed.acknowledged)
         }
         unsaved.removeAll(keepingCapacity: true)
     }
@@ -218,8 +218,9 @@ extension Connection {
             return waitForSocket()
         }
         let position = feed.generation == 0 ? page.base : feed.delivered
-        switch feed.received(page) {
-        case .contiguous: break
+        let outcome = feed.received(page)
+        switch outcome {
+        case .contiguous, .unfit: break
         case .rewound(let last): sendReset(of: conversation, generation: feed.generation, from: last + 1)
         case .hole(let first):
             if feed.delivered > position {
@@ -233,7 +234,7 @@ extension Connection {
             }
             sendReset(of: conversation, generation: feed.generation, from: first)
         }
-        for message in page.messages {
+        for message in page.messages where outcome != .unfit {
             if feed.take(message, isOwn: message.origin == originBytes) { write(EncodedMessage(message)) }
         }
         feed.finishPage()

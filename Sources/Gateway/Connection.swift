@@ -193,9 +193,17 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         postponed = []
         isClosing = true
         for text in unhandled { handle(text) }
-        for (conversation, feed) in feeds where feed.acknowledged > feed.persisted {
-            hub.log.moveCursor(of: principal, in: conversation, to: feed.acknowledged, read: false) { _ in }
-        }
+        let unsaved = feeds.filter { $0.value.acknowledged > $0.value.persisted }
+        hub.log.moveCursors(
+            unsaved.map { conversation, feed in
+                let cursor = CursorMove.Cursor(
+                    reader: principal,
+                    conversation: conversation,
+                    generation: feed.generation
+                )
+                return CursorMove(cursor: cursor, seq: feed.acknowledged, read: false)
+            }
+        ) { _ in }
         feeds = [:]
         hub.remove(self)
     }

@@ -43,6 +43,8 @@ package struct Feed {
     private var own: [Int] = []
     /// Messages of others past `delivered`, ascending: an own one before them is stored, its reply under way.
     private var ahead: [EncodedMessage] = []
+    /// The generations before, and which of each one's messages was the last that the next one had; the latest at the end.
+    private var ancestors: [(generation: Int, last: Int)] = []
     /// The reader's number of the page that was asked for last, and whether it is waiting to ask for one.
     package var page = 0
     package var isQueued = false
@@ -51,6 +53,8 @@ package struct Feed {
 
     /// More than this many messages that wait for an own reply are read from the log instead.
     package static let maxAhead = 256
+    /// Older generations are forgotten.
+    private static let maxAncestors = 4
 
     package init(generation: Int, base: Int, newest: Int) {
         self.generation = generation
@@ -186,6 +190,8 @@ package struct Feed {
         case rewound(to: Int)
         /// The log no longer holds the messages after `delivered`, up to before the first of the page.
         case hole(from: Int)
+        /// What was asked for meant nothing to the log, and is asked for again in another way: none of the page is to be taken.
+        case unfit
         case contiguous
     }
 
@@ -197,12 +203,18 @@ package struct Feed {
             persisted = page.base
             generation = page.generation
         } else if page.generation != generation {
+            // A generation that the log has never had was that of a server which took messages and lost them, such as one of
+            // two that were primaries for a moment: the position is good as far as the generation before it goes.
+            if !page.knowsGeneration, let parent = ancestors.popLast() {
+                generation = parent.generation
+                isStale = true
+                return takeBack(to: parent.last) ? .rewound(to: delivered) : .unfit
+            }
+            ancestors.append((generation, page.survived))
+            if ancestors.count > Self.maxAncestors { ancestors.removeFirst() }
             generation = page.generation
             newest = page.lastSeq
-            if delivered > page.survived {
-                delivered = page.survived
-                acknowledged = min(acknowledged, delivered)
-                persisted = min(persisted, delivered)
+            if takeBack(to: page.survived) {
                 isStale = true
                 return .rewound(to: delivered)
             }
@@ -214,6 +226,14 @@ package struct Feed {
             return .hole(from: first)
         }
         return .contiguous
+    }
+
+    private mutating func takeBack(to seq: Int) -> Bool {
+        guard delivered > seq else { return false }
+        delivered = seq
+        acknowledged = min(acknowledged, seq)
+        persisted = min(persisted, seq)
+        return true
     }
 
     /// Whether this message of a page is to be written; moves the position past it.
@@ -245,7 +265,9 @@ package struct Feed {
     }
 
     /// The cursor in Redis moved.
-    package mutating func saved(_ seq: Int) { persisted = max(persisted, seq) }
+    package mutating func saved(_ seq: Int, generation: Int) {
+        if generation == self.generation { persisted = max(persisted, seq) }
+    }
 
     /// The client says where it stands: delivery goes on from there, once a page that is under way is done.
     package mutating func rewind(to seq: Int) {

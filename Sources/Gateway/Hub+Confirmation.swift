@@ -52,8 +52,12 @@ extension Hub {
     private func savePositions(of connections: [Connection]) {
         var readers: [CursorMove.Cursor: [(connection: Connection, seq: Int)]] = [:]
         for connection in connections {
-            connection.takeUnsaved { conversation, seq in
-                let cursor = CursorMove.Cursor(reader: connection.principal, conversation: conversation)
+            connection.takeUnsaved { conversation, generation, seq in
+                let cursor = CursorMove.Cursor(
+                    reader: connection.principal,
+                    conversation: conversation,
+                    generation: generation
+                )
                 readers[cursor, default: []].append((connection, seq))
             }
         }
@@ -64,7 +68,7 @@ extension Hub {
         log.moveCursors(moves) { moved in
             for move in moved {
                 for (connection, seq) in readers[move.cursor] ?? [] {
-                    connection.feeds[move.cursor.conversation]?.saved(seq)
+                    connection.feeds[move.cursor.conversation]?.saved(seq, generation: move.cursor.generation)
                 }
             }
         }

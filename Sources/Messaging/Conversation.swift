@@ -108,8 +108,10 @@ package struct LogPage: Sendable {
     package let state: Conversation.State
     package let assignee: UniqueID?
     package let generation: Int
-    /// The last message that the generation of the reader's position and the present one have in common.
+    /// The last message that the generation of the reader's position and the present one have in common; only about so
+    /// if the log does not know that generation.
     package let survived: Int
+    package let knowsGeneration: Bool
     /// The last message's, whether or not it is in this page.
     package let lastSeq: Int
     /// What the reading began after (or, going backwards, before).
@@ -119,14 +121,15 @@ package struct LogPage: Sendable {
     package let messages: [Message]
 
     package init?(reply: RedisReply, conversation: UniqueID) {
-        guard let parts = reply.array, parts.count == 10, let customer = parts[0].string.flatMap({ UniqueID($0) }),
+        guard let parts = reply.array, parts.count == 11, let customer = parts[0].string.flatMap({ UniqueID($0) }),
             let channel = parts[1].string.flatMap(CustomerChannel.init),
             let state = parts[2].string.flatMap(Conversation.State.init), let generation = parts[4].int,
             let survived = parts[5].int, let lastSeq = parts[6].int, let base = parts[7].int, let more = parts[8].int,
-            let page = parts[9].array
+            let page = parts[9].array, let known = parts[10].int
         else { return nil }
         self.customer = customer
         self.state = state
+        knowsGeneration = known == 1
         assignee = parts[3].string.flatMap { UniqueID($0) }
         self.generation = generation
         self.survived = survived

@@ -6,11 +6,14 @@ package struct CursorMove: Sendable {
         package let reader: UniqueID
         package let isAgents: Bool
         package let conversation: UniqueID
+        /// What the reader has is of this generation: of another one its seq says nothing. 0 if that is not known.
+        package let generation: Int
 
-        package init(reader: Principal, conversation: UniqueID) {
+        package init(reader: Principal, conversation: UniqueID, generation: Int) {
             self.reader = reader.id
             isAgents = reader.isAgent
             self.conversation = conversation
+            self.generation = generation
         }
     }
 
@@ -38,6 +41,7 @@ package struct CursorMove: Sendable {
             command.append(move.cursor.reader.description)
             command.append(move.cursor.isAgents ? "a" : "c")
             command.append(move.cursor.conversation.description)
+            command.append(move.cursor.generation)
             command.append(move.seq)
             command.append(move.read ? "r" : "d")
         }

@@ -201,7 +201,7 @@ package struct MessageLog {
         read: Bool,
         _ completion: @escaping Completion<Void>
     ) {
-        let cursor = CursorMove.Cursor(reader: principal, conversation: conversation)
+        let cursor = CursorMove.Cursor(reader: principal, conversation: conversation, generation: 0)
         send(CursorMove.command([CursorMove(cursor: cursor, seq: seq, read: read)])) {
             completion($0.map { _ in () }.mapError { MessagingError($0) })
         }

@@ -29,7 +29,14 @@ struct FeedTests {
         )
     }
 
-    private func page(_ seqs: [Int], last: Int, generation: Int = 1, survived: Int = 0, base: Int = 0) -> LogPage {
+    private func page(
+        _ seqs: [Int],
+        last: Int,
+        generation: Int = 1,
+        survived: Int = 0,
+        base: Int = 0,
+        isKnown: Bool = true
+    ) -> LogPage {
         let entries = seqs.flatMap { seq -> [RedisReply] in
             let text = "\(UniqueID(in: Partition(3))) a \(UniqueID(in: Partition(0))) 1 - 3 0 0 0\n\"m\""
             return [.integer(seq), .bulk(Array(text.utf8))]
@@ -38,7 +45,7 @@ struct FeedTests {
             reply: .array([
                 .bulk(Array(customer.description.utf8)), .bulk(Array("WEB".utf8)), .bulk(Array("waiting".utf8)),
                 .bulk([]), .integer(generation), .integer(survived), .integer(last), .integer(base), .integer(0),
-                .array(entries),
+                .array(entries), .integer(isKnown ? 1 : 0),
             ]),
             conversation: conversation
         )!
@@ -135,6 +142,30 @@ struct FeedTests {
         #expect(take(page([9], last: 9, generation: 2, survived: 8), into: &feed) == [9])
         #expect(feed.state == .live)
         #expect(feed.generation == 2)
+    }
+
+    @Test("What was shown by a server that the log knows nothing of is taken back to where that server began")
+    func rewindsToAncestor() {
+        var feed = Feed(generation: 1, base: 0, newest: 0)
+        for seq in 1...10 { _ = feed.arrived(message(seq), isOwn: false, appendsInFlight: false) }
+        // One of two primaries goes on from 9, and is heard up to 12.
+        _ = feed.arrived(message(10, generation: 7), isOwn: false, appendsInFlight: false)
+        _ = feed.beginReading()
+        #expect(feed.received(page([11], last: 11, generation: 7, survived: 9)) == .rewound(to: 9))
+        feed.finishPage()
+        _ = feed.beginReading()
+        #expect(take(page([10, 11], last: 11, generation: 7, survived: 9), into: &feed) == [10, 11])
+        #expect(feed.arrived(message(12, generation: 7), isOwn: false, appendsInFlight: false) == .deliver)
+        // The other one, which stays, had begun before it, from 10.
+        #expect(feed.arrived(message(13, generation: 6), isOwn: false, appendsInFlight: false) == .read)
+        #expect(feed.beginReading() == 12)
+        #expect(feed.received(page([13], last: 13, generation: 6, survived: 13, isKnown: false)) == .rewound(to: 9))
+        feed.finishPage()
+        #expect(feed.beginReading() == 9)
+        let rest = page([10, 11, 12, 13], last: 13, generation: 6, survived: 10)
+        #expect(take(rest, into: &feed) == [10, 11, 12, 13])
+        #expect(feed.state == .live)
+        #expect(feed.generation == 6)
     }
 
     @Test("A position that the log no longer holds is a hole, not a silence")

@@ -471,6 +471,14 @@ struct MessageLogTests {
             let conversation = try await fixture.append("a", from: customer).conversation
             for _ in 0..<4 { _ = try await fixture.append("b", from: customer) }
             let key = "\(Keyspace.prefix(conversation.partition))cursors:\(conversation)"
+            // What was shown before a restart of Redis may be forgotten, and its seq another message's.
+            for (generation, expected) in [(7, ""), (1, "1")] {
+                let cursor = CursorMove.Cursor(reader: customer, conversation: conversation, generation: generation)
+                try await fixture.onLog { log, done in
+                    log.moveCursors([CursorMove(cursor: cursor, seq: 1, read: false)]) { _ in done(.success(())) }
+                }
+                #expect(try fixture.server.command("HGET", key, "\(customerID)") == expected)
+            }
             for (principal, seq, expected) in [
                 (customer, 3, "3"), (customer, 2, "3"), (customer, 99, "5"), (stranger, 1, "5"),
             ] {
@@ -506,6 +514,7 @@ struct MessageLogTests {
                     log.read(conversation, from: .after(0), limit: 10, generation: generation, done)
                 }
                 #expect(page?.survived == survived)
+                #expect(page?.knowsGeneration == true)
                 #expect(page?.messages.map(\.seq) == [1, 2, 3, 4, 5, 6])
             }
         }
@@ -536,6 +545,12 @@ struct MessageLogTests {
                 log.read(conversation, from: .after(3), limit: 10, generation: lost.generation, done)
             }
             #expect(page?.survived == 1)
+            // One that began after all that the log knows of.
+            let later = try await fixture.onLog { log, done in
+                log.read(conversation, from: .after(3), limit: 10, generation: present.generation + 1, done)
+            }
+            #expect(later?.survived == 1)
+            #expect(later?.knowsGeneration == false)
         }
     }
 

@@ -2,7 +2,8 @@
 -- A customer's in its own conversations, and an agent's in those that wait or that it answers; others are passed over.
 --
 -- KEYS     the prefix of each cursor's partition
--- ARGV     for each: reader id, 'c' (customer) or 'a' (agent), conversation, seq, 'd' (delivered) or 'r' (read)
+-- ARGV     for each: reader id, 'c' (customer) or 'a' (agent), conversation, the generation in which the reader has what it
+--          has, or 0, seq, 'd' (delivered) or 'r' (read). In another generation there may be another message at this seq
 -- Reply    how many cursors moved; an error if one could not be, the others are
 -- How many of the messages from seq `from` to seq `to` are a customer's, and how many there are, in a log that may have
 -- lost its beginning.
@@ -48,12 +49,12 @@ end
 
 local moved, problem = 0, nil
 
-local function move(prefix, reader, kind, conversation, seq, what)
+local function move(prefix, reader, kind, conversation, generation, seq, what)
     local fields = redis.call('HMGET', prefix .. 'conversation:' .. conversation, 'customer', 'state', 'assignee',
-        'seq', 'customerMessages')
+        'seq', 'customerMessages', 'generation')
     local customer = fields[1]
     local is_party = kind == 'c' and customer == reader or kind == 'a' and (fields[2] == 'waiting' or fields[3] == reader)
-    if customer and is_party then
+    if customer and is_party and (generation == '0' or generation == fields[6]) then
         seq = math.min(seq, tonumber(fields[4] or 0))
         local cursors = prefix .. 'cursors:' .. conversation
         local known = redis.call('HMGET', cursors, reader, 'read:' .. reader, 'seen:' .. reader)
@@ -92,8 +93,9 @@ local function move(prefix, reader, kind, conversation, seq, what)
 end
 
 for i = 1, #KEYS do
-    local j = 5 * i
-    local succeeded, why = pcall(move, KEYS[i], ARGV[j - 4], ARGV[j - 3], ARGV[j - 2], tonumber(ARGV[j - 1]), ARGV[j])
+    local j = 6 * i
+    local succeeded, why = pcall(move, KEYS[i], ARGV[j - 5], ARGV[j - 4], ARGV[j - 3], ARGV[j - 2],
+        tonumber(ARGV[j - 1]), ARGV[j])
     if not succeeded then
         -- It may have failed where nothing was to be replicated; the next ones are.
         redis.set_repl(redis.REPL_ALL)

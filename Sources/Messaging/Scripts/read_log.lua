@@ -7,7 +7,9 @@
 --          last answer
 -- Reply    nil when there is no such conversation, else
 --          {customer, channel, state, assignee or '', generation, survived, seq, base, 1 if the log goes on, {seq, record,
---          seq, record …}} ascending by seq. survived: the last message of the reader's generation that this one has too
+--          seq, record …}, 1 if the log knows the reader's generation} ascending by seq
+--          survived: the last message of the reader's generation that this one has too. One that the log does not know was
+--          that of another server, which took messages for a while and lost them: then as near as can be told from here
 local prefix = KEYS[1]
 local conversation, reader, direction, seq = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4])
 local most, most_bytes, known_generation = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
@@ -24,13 +26,21 @@ if direction == 'base' then
     end
 end
 
--- The first fork after the reader's generation reaches furthest back.
-local survived
+-- The first fork after the reader's generation reaches furthest back. One that is not known began where those around it did.
+local survived, before
+local is_known = known_generation == tonumber(fields[5])
 for born, last in string.gmatch(fields[6] or '', '(%d+):(%d+)') do
-    if tonumber(born) > known_generation then
+    born = tonumber(born)
+    if born > known_generation then
         survived = tonumber(last)
         break
     end
+    is_known = is_known or born == known_generation
+    before = tonumber(last)
+end
+is_known = is_known or not before
+if not is_known then
+    survived = math.min(survived or before, before)
 end
 
 local log = prefix .. 'log:' .. conversation
@@ -56,5 +66,5 @@ for i = 1, count do
 end
 return {
     fields[1], fields[2], fields[3], fields[4] or '', tonumber(fields[5]), survived or tonumber(fields[7] or 0),
-    tonumber(fields[7] or 0), seq, count < #entries and 1 or 0, page,
+    tonumber(fields[7] or 0), seq, count < #entries and 1 or 0, page, is_known and 1 or 0,
 }
