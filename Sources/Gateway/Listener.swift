@@ -123,8 +123,11 @@ package final class Listener: Service {
         guard let options = channel.syncOptions else { return }
         try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
         try options.setOption(.allowRemoteHalfClosure, value: true)
-        try options.setOption(.recvAllocator, value: ReadBuffers())
-        try options.setOption(.maxMessagesPerRead, value: 1)
+        // 2.6 to 3.9 KB of resident memory for each idle socket, instead of 5.5 with NIO's default.
+        try options.setOption(
+            .recvAllocator,
+            value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 16_384)
+        )
         try options.setOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 128 * 1024))
     }
 }
