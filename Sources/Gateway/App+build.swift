@@ -50,17 +50,15 @@ package struct GatewayApp {
             logger: logger
         )
         let layout = LayoutGate(redis: redis, inner: hubs, logger: logger)
-        // Nothing is issued here, so the lifetime does not matter.
-        let tokens = TokenStore(redis: redis, lifetime: .seconds(86_400))
         let listener = Listener(
             configuration: configuration,
             group: group,
             logger: logger,
-            authenticate: { token throws(MessagingError) in
+            authenticate: { token, eventLoop, answer in
                 guard layout.isOpen else {
-                    throw MessagingError(.storeUnavailable, "The message store was not reached yet.")
+                    return answer(.failure(.init(.storeUnavailable, "The message store was not reached yet.")))
                 }
-                return try await tokens.authenticate(token)
+                hubs.authenticate(token, on: eventLoop, answer)
             },
             makeDelegate: { token, dialect, eventLoop in
                 hubs.makeConnection(token: token, dialect: dialect, eventLoop: eventLoop)

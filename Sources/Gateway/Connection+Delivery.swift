@@ -27,7 +27,7 @@ extension Connection {
         }
         let action = feed.arrived(
             item,
-            isOwn: message.origin == originBytes,
+            isOwn: sent(message),
             appendsInFlight: appendsInFlight > 0
         )
         if action == .deliver { write(item) }
@@ -235,7 +235,7 @@ extension Connection {
             sendReset(of: conversation, generation: feed.generation, from: first)
         }
         for message in page.messages where outcome != .unfit {
-            if feed.take(message, isOwn: message.origin == originBytes) { write(EncodedMessage(message)) }
+            if feed.take(message, isOwn: sent(message)) { write(EncodedMessage(message)) }
         }
         feed.finishPage()
         feeds[conversation] = feed

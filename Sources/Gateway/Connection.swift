@@ -11,11 +11,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     let token: AuthenticatedToken
     let dialect: Dialect
     let begin = Timestamp.now
-    /// `MAILBOX:NUMBER`: what this connection's messages bear as their origin.
-    let origin: String
-    let originBytes: ByteBuffer
-    /// What all messages of this connection have in common.
-    let sender: MessageSender
+    /// ``sender``, once it has sent something: many connections never do.
+    private var firstSender: MessageSender?
 
     var socket: WebSocketHandler?
     var feeds: [UniqueID: Feed] = [:]
@@ -90,12 +87,23 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         self.number = number
         self.token = token
         self.dialect = dialect
-        origin = "\(hub.mailbox):\(String(number, radix: 36))"
-        originBytes = ByteBuffer(string: origin)
-        sender = hub.log.sender(token.principal, origin: origin)
     }
 
     var principal: Principal { token.principal }
+
+    /// `MAILBOX:NUMBER`: what this connection's messages bear as their origin.
+    var origin: String { "\(hub.mailbox):\(String(number, radix: 36))" }
+
+    /// What all messages of this connection have in common.
+    var sender: MessageSender {
+        if let firstSender { return firstSender }
+        let sender = hub.log.sender(principal, origin: origin)
+        firstSender = sender
+        return sender
+    }
+
+    /// Whether this connection sent a message.
+    func sent(_ message: Message) -> Bool { message.origin == firstSender?.originInLog }
 
     /// Where it is written that this connection is here.
     var partitions: [Partition] { principal.isAgent ? Partition.all : [principal.id.partition] }
@@ -303,8 +311,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         registering = due.count
         // Only `welcome` tells them.
         let details = dialect == .full && !isRegistered
-        hub.register(self, in: due, details: details) { [weak self] partition, result in
-            guard let self, self.socket != nil else { return }
+        hub.register(self, in: due, details: details) { [self] partition, result in
+            guard socket != nil else { return }
             registering -= 1
             switch result {
             case .success(let some): rows += some

@@ -2,45 +2,19 @@ import Messaging
 import NIOCore
 import NIOHTTP1
 
-/// Takes an accepted connection from TCP to WebSocket: HTTP handlers in, token checked, HTTP handlers out, WebSocket handlers
+/// Takes an accepted connection from TCP to WebSocket: HTTP handlers in, token checked, HTTP handlers out, WebSocket handler
 /// in.
-///
-/// One for each connection, owned by its event loop, gone when the handshake is over.
-final class ConnectionSetup {
-    private struct Accepted {
-        let token: AuthenticatedToken
-        let dialect: Dialect
-    }
-
-    private let eventLoop: any EventLoop
-    private let listener: Listener
-    private let endpoints: HTTPEndpoints
-    private let bytes = RequestBytes()
-    private var accepted: Accepted?
-
-    init(eventLoop: any EventLoop, listener: Listener) {
-        self.eventLoop = eventLoop
-        self.listener = listener
-        endpoints = HTTPEndpoints(
-            deadline: listener.handshakeDeadline,
-            bytes: bytes,
-            unreadiness: { listener.unreadiness }
-        )
-    }
+struct ConnectionSetup {
+    let listener: Listener
 
     /// - Throws: if there are too many others before their handshake; the socket is closed then.
     func install(on channel: any Channel) throws {
-        let setup = NIOLoopBound(self, eventLoop: eventLoop)
-        let upgrader = WebSocketUpgrader(
-            accept: { head in setup.value.decide(head, channel: channel) },
-            install: { try setup.value.upgrade(channel) }
+        let endpoints = HTTPEndpoints(
+            deadline: listener.handshakeDeadline,
+            unreadiness: { listener.unreadiness },
+            decide: { handshake, head, verdict in decide(handshake, head, on: channel, verdict) }
         )
-        try channel.pipeline.syncOperations.addHandler(bytes)
-        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
-            withErrorHandling: false
-        )
-        try channel.pipeline.syncOperations.addHandler(endpoints)
+        try channel.pipeline.syncOperations.addHandlers(endpoints.bytes, endpoints.decoder, endpoints)
         guard listener.admission.beginHandshaking() else {
             listener.refusals.count(.openRequests)
             throw ChannelError.ioOnClosedChannel
@@ -48,79 +22,61 @@ final class ConnectionSetup {
         endpoints.onEnd = { [admission = listener.admission] in admission.endHandshaking() }
     }
 
-    /// - Returns: What the 101 answer carries beyond the handshake's own headers. A failure refuses, and NIO then hands the
-    ///   request to ``HTTPEndpoints``.
-    private func decide(_ head: HTTPRequestHead, channel: any Channel) -> EventLoopFuture<HTTPHeaders> {
-        guard case .webSocket(let handshake) = HTTPRequestKind(head) else {
-            // What it is instead, HTTPEndpoints knows.
-            return eventLoop.makeFailedFuture(HTTPRefusal.notFound)
-        }
+    /// Whether a handshake is accepted, which Redis knows: there and back without a task, on the event loop.
+    private func decide(
+        _ handshake: Handshake,
+        _ head: HTTPRequestHead,
+        on channel: any Channel,
+        _ verdict: @escaping (HTTPEndpoints.Verdict) -> Void
+    ) {
         guard listener.allowedOrigins.allow(head.headers["Origin"]) else {
             listener.refusals.count(.origin)
-            return refuse(.foreignOrigin)
+            return verdict(.refused(.foreignOrigin))
         }
         let limits = listener.limits
         let address = listener.trustedProxies.client(
             peer: channel.remoteAddress,
             forwardedFor: head.headers["X-Forwarded-For"]
         )
-        if let refusal = limits.enter(from: address) { return refuse(refusal) }
+        if let refusal = limits.enter(from: address) { return verdict(.refused(refusal)) }
         channel.closeFuture.whenComplete { _ in limits.leave(address) }
         guard let token = handshake.token.flatMap(Token.init) else {
             limits.tokenFailed(from: address)
-            return refuse(.unauthenticated)
+            return verdict(.refused(.unauthenticated))
         }
-        if let refusal = listener.admission.enter() { return refuse(refusal) }
-
-        endpoints.isUpgrading = true
-        let authenticate = listener.authenticate
         let admission = listener.admission
-        // The one task of a connection's life: Redis is asked once, and the answer comes back to the loop as a future.
-        return eventLoop.makeFutureWithTask { try await authenticate(token) }
-            .assumeIsolated()
-            .flatMapThrowing { authenticated -> HTTPHeaders in
+        if let refusal = admission.enter() { return verdict(.refused(refusal)) }
+
+        listener.authenticate(token, channel.eventLoop) { result in
+            do {
+                let authenticated = try result.get()
                 guard !admission.isDraining else { throw HTTPRefusal.draining }
                 if let refusal = limits.enter(authenticated) { throw refusal }
                 channel.closeFuture.whenComplete { _ in
                     admission.leave()
                     limits.leave(authenticated)
                 }
-                self.accepted = Accepted(token: authenticated, dialect: handshake.dialect)
-                var headers = HTTPHeaders()
-                if let subprotocol = handshake.subprotocol {
-                    headers.add(name: "Sec-WebSocket-Protocol", value: subprotocol)
-                }
-                return headers
-            }
-            .flatMapError { error in
+                verdict(.accepted { makeHandler(authenticated, handshake.dialect, channel.eventLoop) })
+            } catch {
                 admission.leave()
-                self.endpoints.isUpgrading = false
                 let refusal = HTTPRefusal(error)
                 if refusal == .unauthenticated { limits.tokenFailed(from: address) }
-                return self.refuse(refusal)
+                verdict(.refused(refusal))
             }
-            .nonisolated()
+        }
     }
 
-    private func refuse(_ refusal: HTTPRefusal) -> EventLoopFuture<HTTPHeaders> {
-        endpoints.refusal = refusal
-        return eventLoop.makeFailedFuture(refusal)
-    }
-
-    /// After the 101 answer.
-    private func upgrade(_ channel: any Channel) throws {
-        guard let accepted, channel.isActive else { throw ChannelError.ioOnClosedChannel }
-        channel.pipeline.syncOperations.removeHandler(bytes, promise: nil)
-        channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)
-        let delegate = listener.makeDelegate(accepted.token, accepted.dialect, eventLoop)
-        try channel.pipeline.syncOperations.addHandler(
-            WebSocketHandler(
-                delegate: delegate,
-                eventLoop: eventLoop,
-                maxMessageBytes: listener.maxMessageBytes,
-                rate: listener.sendingRate.times(accepted.token.principal.isAgent ? SendingRate.agentsFactor : 1),
-                onRateExceeded: { [refusals = listener.refusals] in refusals.count(.messages) }
-            )
+    private func makeHandler(
+        _ token: AuthenticatedToken,
+        _ dialect: Dialect,
+        _ eventLoop: any EventLoop
+    ) -> WebSocketHandler {
+        WebSocketHandler(
+            delegate: listener.makeDelegate(token, dialect, eventLoop),
+            eventLoop: eventLoop,
+            maxMessageBytes: listener.maxMessageBytes,
+            rate: listener.sendingRate.times(token.principal.isAgent ? SendingRate.agentsFactor : 1),
+            onRateExceeded: listener.onRateExceeded
         )
     }
 }

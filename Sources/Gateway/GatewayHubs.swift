@@ -54,10 +54,23 @@ package final class GatewayHubs: Service {
         dialect: Dialect,
         eventLoop: any EventLoop
     ) -> any WebSocketDelegate {
+        hub(of: eventLoop).makeConnection(token: token, dialect: dialect)
+    }
+
+    /// Asks Redis whom a token stands for, by the connection of `eventLoop`. Must be called there, and answers there.
+    package func authenticate(
+        _ token: Token,
+        on eventLoop: any EventLoop,
+        _ completion: @escaping MessageLog.Completion<AuthenticatedToken>
+    ) {
+        hub(of: eventLoop).log.authenticate(token, completion)
+    }
+
+    private func hub(of eventLoop: any EventLoop) -> Hub {
         guard let hub = hubs.first(where: { $0.eventLoop === eventLoop }) else {
             preconditionFailure("This event loop is not of the group that the hubs were made for.")
         }
-        return hub.makeConnection(token: token, dialect: dialect)
+        return hub
     }
 
     /// Subscribes the mailboxes and stays until graceful shutdown; then sends all clients away, spread over half of the

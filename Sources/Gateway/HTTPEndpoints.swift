@@ -1,45 +1,105 @@
 package import NIOCore
 package import NIOHTTP1
 
-/// Answers what is not a WebSocket: `/health`, `/ready`, and refusals.
+/// Answers what is not a WebSocket: `/health`, `/ready`, and refusals; and makes a WebSocket of a connection whose first request
+/// is a good handshake.
 ///
-/// Owned by its channel's event loop; it leaves the pipeline when the WebSocket's handlers come. Answers that refuse close
-/// the connection, because NIO's upgrade handler looks at a connection's first request only: a client that goes on with the
-/// same connection could never get its WebSocket.
+/// Owned by its channel's event loop; it leaves the pipeline when the WebSocket's handler comes. Answers that refuse close the
+/// connection, because only a connection's first request may be a handshake: a client that goes on with the same connection
+/// could never get its WebSocket.
 ///
 /// A connection has a limited time to become a WebSocket or to finish a request, and again from one request to the next;
 /// then it is closed without a word.
 package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandler {
     package typealias InboundIn = HTTPServerRequestPart
-    package typealias OutboundOut = HTTPServerResponsePart
+    package typealias OutboundOut = ByteBuffer
 
     package static let defaultDeadline = TimeAmount.seconds(5)
 
-    /// A handshake of this connection is being decided: the request will not come here, unless it is refused.
-    package var isUpgrading = false
-    /// Why this connection's handshake was refused; its request comes here next.
-    package var refusal: HTTPRefusal?
+    /// What a valid handshake comes to.
+    enum Verdict {
+        case refused(HTTPRefusal)
+        /// Whose handler takes the connection over, called once the answer is on its way.
+        case accepted(() -> WebSocketHandler)
+    }
 
     /// Called once, when the connection has become a WebSocket or is closed.
     var onEnd: () -> Void = {}
+    /// The handlers that belong in front of this one, in this order, and leave with it.
+    let bytes = RequestBytes()
+    let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
 
     private let deadline: TimeAmount
-    private let bytes: RequestBytes
     private let unreadiness: () -> HTTPRefusal?
+    private let decide: (Handshake, HTTPRequestHead, _ verdict: @escaping (Verdict) -> Void) -> Void
+    private var context: ChannelHandlerContext?
     private var timer: Scheduled<Void>?
     private var head: HTTPRequestHead?
+    private var isFirst = true
     private var isEnding = false
 
-    /// - Parameter unreadiness: why `/ready` is not 200; `nil` when it is.
+    /// This connection's handshake, unless it was refused.
+    private var handshake: Handshake?
+    /// Why it was refused.
+    private var refusal: HTTPRefusal?
+    /// Set once it is accepted.
+    private var makeHandler: (() -> WebSocketHandler)?
+    /// Whether the handshake's request has come in full.
+    private var isWhole = false
+
+    /// - Parameters:
+    ///   - unreadiness: why `/ready` is not 200; `nil` when it is.
+    ///   - decide: whether a valid handshake is accepted; its closure is to be called once, on the event loop.
     init(
         deadline: TimeAmount = HTTPEndpoints.defaultDeadline,
-        bytes: RequestBytes,
-        unreadiness: @escaping () -> HTTPRefusal?
+        unreadiness: @escaping () -> HTTPRefusal?,
+        decide: @escaping (Handshake, HTTPRequestHead, _ verdict: @escaping (Verdict) -> Void) -> Void
     ) {
         self.deadline = deadline
-        self.bytes = bytes
         self.unreadiness = unreadiness
+        self.decide = decide
         bytes.mayAnswer = { [weak self] in self.map { !$0.isEnding && !$0.isUpgrading } ?? false }
+    }
+
+    /// A handshake of this connection is being decided, or was accepted: nothing else is answered.
+    private var isUpgrading: Bool { handshake != nil }
+
+    // MARK: The handshake
+
+    private func begin(_ handshake: Handshake, _ head: HTTPRequestHead) {
+        self.handshake = handshake
+        decide(handshake, head) { [self] verdict in
+            switch verdict {
+            case .refused(let refusal):
+                self.handshake = nil
+                self.refusal = refusal
+                if isWhole, let context { refuse(refusal, head: head, context: context) }
+            case .accepted(let makeHandler):
+                self.makeHandler = makeHandler
+                if isWhole { upgrade() }
+            }
+        }
+    }
+
+    /// The handshake has come in full, and may be accepted.
+    private func upgrade() {
+        guard let context, let head, let handshake, let makeHandler else { return }
+        let channel = context.channel
+        let pipeline = channel.pipeline.syncOperations
+        guard channel.isActive else { return context.close(promise: nil) }
+        let answer = handshake.answer(to: head.headers.first(name: "Sec-WebSocket-Key") ?? "")
+        context.writeAndFlush(Self.wrapOutboundOut(answer), promise: nil)
+        do {
+            try pipeline.addHandler(makeHandler())
+        } catch {
+            return context.close(promise: nil)
+        }
+        pipeline.removeHandler(bytes, promise: nil)
+        pipeline.removeHandler(context: context, promise: nil)
+        // What came right behind the handshake goes to the WebSocket now, as one read.
+        pipeline.removeHandler(decoder).assumeIsolated().whenComplete { _ in
+            channel.pipeline.syncOperations.fireChannelReadComplete()
+        }
     }
 
     // MARK: Answering
@@ -88,19 +148,23 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
     ) {
         if let request, !request.isKeepAlive || request.version != .http1_1 { isEnding = true }
         if bytes.isHalfUsed { isEnding = true }
-        var headers = HTTPHeaders([
-            ("Content-Type", "application/json; charset=utf-8"), ("Content-Length", String(body.readableBytes)),
-            ("Cache-Control", "no-store"),
-            // These are answers for programs: no browser is to show them, or to take them for anything else.
-            ("X-Content-Type-Options", "nosniff"),
-            ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
-        ])
-        for header in extra { headers.add(name: header.name, value: header.value) }
-        if isEnding { headers.add(name: "Connection", value: "close") }
-        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
-        context.write(Self.wrapOutboundOut(.head(head)), promise: nil)
-        if request?.method != .HEAD { context.write(Self.wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        let written = context.writeAndFlush(Self.wrapOutboundOut(.end(nil)))
+        // These are answers for programs: no browser is to show them, or to take them for anything else.
+        var answer = ByteBuffer(
+            string: """
+                HTTP/1.1 \(status.code) \(status.reasonPhrase)\r
+                Content-Type: application/json; charset=utf-8\r
+                Content-Length: \(body.readableBytes)\r
+                Cache-Control: no-store\r
+                X-Content-Type-Options: nosniff\r
+                Content-Security-Policy: default-src 'none'; frame-ancestors 'none'\r
+
+                """
+        )
+        for header in extra { answer.writeString("\(header.name): \(header.value)\r\n") }
+        if isEnding { answer.writeString("Connection: close\r\n") }
+        answer.writeString("\r\n")
+        if request?.method != .HEAD { answer.writeImmutableBuffer(body) }
+        let written = context.writeAndFlush(Self.wrapOutboundOut(answer))
         if isEnding {
             written.assumeIsolated().whenComplete { _ in context.close(promise: nil) }
         } else {
@@ -115,20 +179,33 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
 
     // MARK: ChannelInboundHandler
 
-    package func handlerAdded(context: ChannelHandlerContext) { restartTimer(context: context) }
+    package func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        restartTimer(context: context)
+    }
 
     package func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
         timer?.cancel()
         onEnd()
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch Self.unwrapInboundIn(data) {
-        case .head(let head): self.head = head
+        case .head(let head):
+            // The parser stops at a handshake.
+            guard !isUpgrading else { return }
+            self.head = head
+            if isFirst, case .webSocket(let handshake) = HTTPRequestKind(head) { begin(handshake, head) }
+            isFirst = false
         // Nothing here takes a body; an endless one runs into the deadline.
         case .body: break
         case .end:
             guard let head, !isEnding else { return }
+            if isUpgrading {
+                isWhole = true
+                return upgrade()
+            }
             self.head = nil
             respond(to: head, context: context)
         }
@@ -144,12 +221,10 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
     }
 
     package func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        switch error {
-        // A refused handshake: NIO says so before it passes the request on.
-        case is HTTPRefusal: break
-        case is HTTPParserError where !isEnding && !isUpgrading:
+        if error is HTTPParserError, !isEnding, !isUpgrading {
             refuse(.badRequest("This is not a valid HTTP request."), head: nil, context: context)
-        default: context.close(promise: nil)
+        } else {
+            context.close(promise: nil)
         }
     }
 }

@@ -1,3 +1,6 @@
+import Crypto
+import FoundationEssentials
+import NIOCore
 package import NIOHTTP1
 
 /// What an HTTP request to this gateway wants, read from its head alone.
@@ -50,6 +53,7 @@ package struct Handshake: Equatable, Sendable {
 
     /// `%XX` becomes that byte; what is no such escape stays. RFC 3986 §2.1.
     private static func percentDecoded(_ text: Substring) -> String {
+        guard text.utf8.contains(UInt8(ascii: "%")) else { return String(text) }
         var bytes: [UInt8] = []
         var rest = text.utf8
         while let byte = rest.popFirst() {
@@ -62,6 +66,27 @@ package struct Handshake: Equatable, Sendable {
             }
         }
         return String(decoding: bytes, as: UTF8.self)
+    }
+}
+
+extension Handshake {
+    /// The answer that makes a WebSocket of the connection. `Sec-WebSocket-Accept` proves that this server has read `key`.
+    ///
+    /// Source: RFC 6455 §4.2.2.
+    func answer(to key: String) -> ByteBuffer {
+        let hash = Insecure.SHA1.hash(data: Array("\(key)258EAFA5-E914-47DA-95CA-C5AB0DC85B11".utf8))
+        var answer = ByteBuffer(
+            string: """
+                HTTP/1.1 101 Switching Protocols\r
+                Connection: upgrade\r
+                Upgrade: websocket\r
+                Sec-WebSocket-Accept: \(Data(hash).base64EncodedString())\r
+
+                """
+        )
+        if let subprotocol { answer.writeString("Sec-WebSocket-Protocol: \(subprotocol)\r\n") }
+        answer.writeString("\r\n")
+        return answer
     }
 }
 

@@ -9,8 +9,11 @@ import ServiceLifecycle
 /// On graceful shutdown it takes no more connections at once, answers 503 to handshakes that are under way and to `/ready`,
 /// and ends; the WebSockets that are open belong to the hubs, which drain them.
 package final class Listener: Service {
-    /// Whom a token stands for. Called once for each handshake.
-    package typealias Authenticate = @Sendable (Token) async throws(MessagingError) -> AuthenticatedToken
+    /// Finds out whom a token stands for. Called once for each handshake, on its event loop, and answers there.
+    package typealias Authenticate =
+        @Sendable (
+            Token, any EventLoop, _ answer: @escaping (Result<AuthenticatedToken, MessagingError>) -> Void
+        ) -> Void
     /// Who stands behind a new WebSocket. Called on its event loop, after the handshake.
     package typealias MakeDelegate = @Sendable (AuthenticatedToken, Dialect, any EventLoop) -> any WebSocketDelegate
 
@@ -24,6 +27,8 @@ package final class Listener: Service {
     let handshakeDeadline: TimeAmount
     let authenticate: Authenticate
     let makeDelegate: MakeDelegate
+    /// One for all connections.
+    let onRateExceeded: @Sendable () -> Void
     private let host: String
     private let port: Int
     private let group: any EventLoopGroup
@@ -48,6 +53,7 @@ package final class Listener: Service {
         admission = Admission(maxConnections: configuration.maxConnections)
         refusals = RefusalLog(eventLoop: group.next(), logger: logger)
         limits = ClientLimits(configuration.clientLimits, refusals: refusals)
+        onRateExceeded = { [refusals] in refusals.count(.messages) }
         trustedProxies = configuration.trustedProxies
         allowedOrigins = configuration.allowedOrigins
         sendingRate = configuration.sendingRate
@@ -104,18 +110,24 @@ package final class Listener: Service {
                     try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
                 }
             }
-            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .childChannelOption(.allowRemoteHalfClosure, value: true)
-            // 2.6 to 3.9 KB of resident memory for each idle socket, instead of 5.5 with NIO's default.
-            .childChannelOption(
-                .recvAllocator,
-                value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 16_384)
-            )
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 128 * 1024))
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try ConnectionSetup(eventLoop: channel.eventLoop, listener: self).install(on: channel)
+                    try Self.setOptions(of: channel)
+                    try ConnectionSetup(listener: self).install(on: channel)
                 }
             }
+    }
+
+    /// At once, where a bootstrap's options would be a chain of futures for each connection.
+    private static func setOptions(of channel: any Channel) throws {
+        guard let options = channel.syncOptions else { return }
+        try options.setOption(.tcpOption(.tcp_nodelay), value: 1)
+        try options.setOption(.allowRemoteHalfClosure, value: true)
+        // 2.6 to 3.9 KB of resident memory for each idle socket, instead of 5.5 with NIO's default.
+        try options.setOption(
+            .recvAllocator,
+            value: AdaptiveRecvByteBufferAllocator(minimum: 256, initial: 512, maximum: 16_384)
+        )
+        try options.setOption(.writeBufferWaterMark, value: .init(low: 32 * 1024, high: 128 * 1024))
     }
 }

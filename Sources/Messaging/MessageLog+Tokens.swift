@@ -1,6 +1,18 @@
 import Hiredis
 
 extension MessageLog {
+    /// Whom a token stands for: ``TokenStore/authenticate(_:)`` on an event loop, without a task.
+    package func authenticate(_ token: Token, _ completion: @escaping Completion<AuthenticatedToken>) {
+        let hash = token.hash
+        redis.send(TokenStore.question(about: token, hash)) { result in
+            completion(
+                result.mapError { MessagingError($0) }.flatMap { reply in
+                    Result { () throws(MessagingError) in try TokenStore.holder(of: token, hash, in: reply) }
+                }
+            )
+        }
+    }
+
     /// Finds out which tokens Redis no longer has: revoked, or expired by its clock.
     ///
     /// For connections that may have missed a revocation's publication.

@@ -1,8 +1,12 @@
+package import NIOCore
+
 /// Who sends messages, and from where: what is the same in each of them, made once for a connection.
-package struct MessageSender: Sendable {
+package final class MessageSender: Sendable {
     let principal: Principal
     /// ` KIND ID`: what follows a message's id in its record.
     let recordHead: [UInt8]
+    /// `MAILBOX:NUMBER`: what its messages bear as their ``Message/origin``.
+    package let originInLog: ByteBuffer
     /// `ORIGIN `: what precedes ``Message/recordTail(content:metadata:clientMessageID:senderNote:)``.
     let origin: [UInt8]
     /// What `append_message.lua` seldom needs: `ROLE CHANNEL CONVERSATIONS MS NAME`.
@@ -11,6 +15,7 @@ package struct MessageSender: Sendable {
     /// - Parameter origin: `MAILBOX:NUMBER` of the connection; `-` for none.
     init(_ principal: Principal, origin: String, _ limits: MessageLog.Limits) {
         self.principal = principal
+        originInLog = ByteBuffer(string: origin)
         self.origin = Array("\(origin) ".utf8)
         let remembered = Int(limits.remembered.components.seconds) * 1000
         let bounds = "\(limits.conversationsPerCustomer) \(remembered)"

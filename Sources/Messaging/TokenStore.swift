@@ -28,10 +28,23 @@ package struct TokenStore: Sendable {
     ///   agent was deactivated; `.storeUnavailable`.
     /// - Complexity: One round trip; constant time in Redis.
     package func authenticate(_ token: Token) async throws(MessagingError) -> AuthenticatedToken {
-        var command = RedisCommand(evaluating: Scripts.readToken, keys: [Keyspace.prefix(token.partition)])
         let hash = token.hash
+        return try Self.holder(of: token, hash, in: try await redis.answer(to: Self.question(about: token, hash)))
+    }
+
+    static func question(about token: Token, _ hash: String) -> RedisCommand {
+        var command = RedisCommand(evaluating: Scripts.readToken, keys: [Keyspace.prefix(token.partition)])
         command.append(hash)
-        let reply = try await redis.answer(to: command).array ?? []
+        return command
+    }
+
+    /// What the answer to ``question(about:_:)`` says.
+    static func holder(
+        of token: Token,
+        _ hash: String,
+        in reply: RedisReply
+    ) throws(MessagingError) -> AuthenticatedToken {
+        let reply = reply.array ?? []
         let words = reply.map { $0.string ?? "" }
         guard words.first != "unknown" else { throw .noToken }
         guard words.count >= 4, let id = UniqueID(words[1]), let expiry = reply[2].int else {

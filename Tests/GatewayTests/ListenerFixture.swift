@@ -76,8 +76,10 @@ enum ListenerFixture {
             + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(key)\r\n\(headers)\r\n"
     }
 
+    typealias Authenticate = @Sendable (Token) async throws(MessagingError) -> AuthenticatedToken
+
     /// Stands in for the token store: ``token`` and ``agentToken`` are good.
-    static let authenticate: Listener.Authenticate = { token throws(MessagingError) in
+    static let authenticate: Authenticate = { token throws(MessagingError) in
         let id = UniqueID("550e8400-e29b-41d4-a716-446655440000") ?? UniqueID(in: .random())
         let expiresAt = Timestamp(milliseconds: Timestamp.now.milliseconds + 60_000)
         switch token.text {
@@ -103,7 +105,7 @@ enum ListenerFixture {
         deadline: TimeAmount = .seconds(30),
         isReady: @escaping @Sendable () -> Bool = { true },
         configure: (inout Gateway.Configuration) throws -> Void = { _ in },
-        authenticate: @escaping Listener.Authenticate = ListenerFixture.authenticate,
+        authenticate: @escaping Authenticate = ListenerFixture.authenticate,
         _ body: @escaping @Sendable (Running) async throws -> Void
     ) async throws {
         var configuration = Configuration()
@@ -120,7 +122,16 @@ enum ListenerFixture {
             group: group,
             logger: logger,
             handshakeDeadline: deadline,
-            authenticate: authenticate,
+            authenticate: { token, eventLoop, answer in
+                eventLoop.makeFutureWithTask { () -> Result<AuthenticatedToken, MessagingError> in
+                    do throws(MessagingError) {
+                        return .success(try await authenticate(token))
+                    } catch {
+                        return .failure(error)
+                    }
+                }
+                .assumeIsolated().whenSuccess(answer)
+            },
             makeDelegate: { token, dialect, _ in Echo(token, dialect) },
             isReady: isReady,
             onListening: { continuation.yield($0) }

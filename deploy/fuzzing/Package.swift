@@ -103,8 +103,7 @@ let package = Package(
             "UTF8Validator",
             "WebSocketFrame",
             "WebSocketHandler",
-            "WebSocketStateMachine",
-            "WebSocketUpgrader"
+            "WebSocketStateMachine"
         ),
         project(
             "CustomerAPI",

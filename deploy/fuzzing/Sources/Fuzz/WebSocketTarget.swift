@@ -159,59 +159,30 @@ final class WebSocketSession {
         self.plan = plan
         do {
             try channel.pipeline.syncOperations.addHandler(SocketEnd())
-            if plan.beginsWithHTTP { try installHTTP() } else { try installWebSocket() }
+            if plan.beginsWithHTTP {
+                try installHTTP()
+            } else {
+                try channel.pipeline.syncOperations.addHandler(makeHandler())
+            }
             try channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()
         } catch {
             fatalError("\(error)")
         }
     }
 
-    private func installWebSocket() throws {
-        let handler = WebSocketHandler(
-            delegate: echo,
-            eventLoop: channel.eventLoop,
-            maxMessageBytes: plan.maxMessageBytes
-        )
-        try channel.pipeline.syncOperations.addHandler(handler)
+    private func makeHandler() -> WebSocketHandler {
+        WebSocketHandler(delegate: echo, eventLoop: channel.eventLoop, maxMessageBytes: plan.maxMessageBytes)
     }
 
     /// As the gateway's `ConnectionSetup` does, but for the question to Redis, which is answered at once.
     private func installHTTP() throws {
-        let bytes = RequestBytes()
-        let endpoints = HTTPEndpoints(bytes: bytes) { nil }
-        let parts = NIOLoopBound((self, bytes, endpoints), eventLoop: channel.eventLoop)
-        let loop = channel.eventLoop
-        let upgrader = WebSocketUpgrader(
-            accept: { head in
-                let (session, _, endpoints) = parts.value
-                func refuse(_ refusal: HTTPRefusal) -> EventLoopFuture<HTTPHeaders> {
-                    endpoints.refusal = refusal
-                    return loop.makeFailedFuture(refusal)
-                }
-                guard case .webSocket(let handshake) = HTTPRequestKind(head) else {
-                    return loop.makeFailedFuture(HTTPRefusal.notFound)
-                }
-                guard handshake.token.flatMap(Token.init) != nil, !session.plan.refuses else {
-                    return refuse(.unauthenticated)
-                }
-                return loop.makeSucceededFuture(
-                    HTTPHeaders(handshake.subprotocol.map { [("Sec-WebSocket-Protocol", $0)] } ?? [])
-                )
-            },
-            install: {
-                let (session, bytes, endpoints) = parts.value
-                guard session.channel.isActive else { throw ChannelError.ioOnClosedChannel }
-                session.channel.pipeline.syncOperations.removeHandler(bytes, promise: nil)
-                session.channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)
-                try session.installWebSocket()
+        let endpoints = HTTPEndpoints(unreadiness: { nil }) { [self] handshake, _, verdict in
+            guard handshake.token.flatMap(Token.init) != nil, !plan.refuses else {
+                return verdict(.refused(.unauthenticated))
             }
-        )
-        try channel.pipeline.syncOperations.addHandler(bytes)
-        try channel.pipeline.syncOperations.configureHTTPServerPipeline(
-            withServerUpgrade: (upgraders: [upgrader], completionHandler: { _ in }),
-            withErrorHandling: false
-        )
-        try channel.pipeline.syncOperations.addHandler(endpoints)
+            verdict(.accepted { makeHandler() })
+        }
+        try channel.pipeline.syncOperations.addHandlers(endpoints.bytes, endpoints.decoder, endpoints)
     }
 
     func play(_ pieces: some Sequence<ArraySlice<UInt8>>) -> Outcome {
