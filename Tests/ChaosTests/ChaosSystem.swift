@@ -120,7 +120,7 @@ final class ChaosSystem: Sendable {
         for conversation in conversations {
             var after = 0
             while true {
-                let page = try await store.messages(of: conversation, after: after, limit: 200)
+                let page = try await page(of: conversation, after: after, store)
                 for message in page.messages {
                     after = message.seq
                     let text = String(buffer: message.content).dropFirst().dropLast()
@@ -138,5 +138,18 @@ final class ChaosSystem: Sendable {
             }
         }
         return entries
+    }
+
+    /// Reads again while Redis is not what it was: on a busy machine Sentinel may take a primary for dead at any time.
+    private func page(of conversation: UniqueID, after: Int, _ store: ConversationStore) async throws -> MessagePage {
+        var attempts = 0
+        while true {
+            do {
+                return try await store.messages(of: conversation, after: after, limit: 200)
+            } catch let error as MessagingError where error.code == .storeUnavailable && attempts < 40 {
+                attempts += 1
+                try await Task.sleep(for: .milliseconds(250))
+            }
+        }
     }
 }
