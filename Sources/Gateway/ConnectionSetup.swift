@@ -45,7 +45,10 @@ final class ConnectionSetup {
             listener.refusals.count(.openRequests)
             throw ChannelError.ioOnClosedChannel
         }
-        endpoints.onEnd = { [admission = listener.admission] in admission.endHandshaking() }
+        endpoints.onEnd = { [listener, eventLoop] isWebSocket in
+            listener.admission.endHandshaking()
+            if !isWebSocket { listener.pace.refused(at: eventLoop.now) }
+        }
     }
 
     /// - Returns: What the 101 answer carries beyond the handshake's own headers. A failure refuses, and NIO then hands the
@@ -110,6 +113,7 @@ final class ConnectionSetup {
     /// After the 101 answer.
     private func upgrade(_ channel: any Channel) throws {
         guard let accepted, channel.isActive else { throw ChannelError.ioOnClosedChannel }
+        endpoints.isWebSocket = true
         channel.pipeline.syncOperations.removeHandler(bytes, promise: nil)
         channel.pipeline.syncOperations.removeHandler(endpoints, promise: nil)
         let delegate = listener.makeDelegate(accepted.token, accepted.dialect, eventLoop)

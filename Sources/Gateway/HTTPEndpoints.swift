@@ -20,8 +20,11 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
     /// Why this connection's handshake was refused; its request comes here next.
     package var refusal: HTTPRefusal?
 
-    /// Called once, when the connection has become a WebSocket or is closed.
-    var onEnd: () -> Void = {}
+    /// This connection has become a WebSocket.
+    var isWebSocket = false
+
+    /// Called once, when the connection has become a WebSocket (`true`) or is closed (`false`).
+    var onEnd: (Bool) -> Void = { _ in }
 
     private let deadline: TimeAmount
     private let bytes: RequestBytes
@@ -119,7 +122,7 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
 
     package func handlerRemoved(context: ChannelHandlerContext) {
         timer?.cancel()
-        onEnd()
+        onEnd(isWebSocket)
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
