@@ -37,66 +37,56 @@ SWIFT void unlock(SELF void *mutex) {
   next(mutex);
 }
 
-// Continuations: resuming one tells the sanitizer, but a task that is resumed before it waits goes on without being told. So
-// each task that waits goes on by way of here. The beginning of the context is AsyncContext of swift/ABI/Task.h.
+// Continuations: resuming one tells the sanitizer, and a task that is resumed later is told; one that is resumed before it waits
+// goes on by itself, and is not. It goes on at the place that its context names, so that is made to be here. The beginning of a
+// context is AsyncContext of Swift's ABI/Task.h. What is remembered is never forgotten: contexts lie where others lay before.
 
+struct context;
+typedef ASYNC void (*resume)(ASYNC_SELF struct context *);
 struct context {
   struct context *parent;
-  ASYNC void (*resume)(ASYNC_SELF struct context *);
+  resume resume;
 };
-
-struct waiting {
-  struct waiting *next;
+struct place {
+  struct place *next;
   struct context *context;
-  ASYNC void (*resume)(ASYNC_SELF struct context *);
+  resume resume;
 };
 
-// Of its own: memory of malloc is given back by another thread, which would be reported.
-static struct waiting pool[1 << 16];
+static struct place places[1 << 20];
 static size_t used;
-static struct waiting *unused;
-static struct waiting *table[4096];
+static struct place *table[1 << 16];
 static atomic_flag busy = ATOMIC_FLAG_INIT;
 
-static struct waiting **place(struct context *context) { return &table[((uintptr_t)context >> 4) % 4096]; }
-
-static void begin(void) { while (atomic_flag_test_and_set(&busy)) {} }
-static void end(void) { atomic_flag_clear(&busy); }
-
-static void put(struct context *context) {
-  begin();
-  struct waiting *new = unused;
-  if (new) unused = new->next;
-  else if (used < sizeof pool / sizeof *pool) new = &pool[used++];
-  else abort();
-  struct waiting **link = place(context);
-  *new = (struct waiting){*link, context, context->resume};
-  *link = new;
-  end();
+static struct place *find(struct context *context) {
+  struct place **first = &table[((uintptr_t)context >> 4) % (sizeof table / sizeof *table)];
+  for (struct place *place = *first; place; place = place->next)
+    if (place->context == context) return place;
+  if (used == sizeof places / sizeof *places) abort();
+  places[used] = (struct place){*first, context};
+  return *first = &places[used++];
 }
 
-static void restore(struct context *context) {
-  begin();
-  struct waiting **link = place(context);
-  while ((*link)->context != context) link = &(*link)->next;
-  struct waiting *found = *link;
-  context->resume = found->resume;
-  *link = found->next;
-  found->next = unused;
-  unused = found;
-  end();
+// Where a context goes on; `next` is to be remembered, if it is not NULL.
+static resume resumption(struct context *context, resume next) {
+  while (atomic_flag_test_and_set(&busy)) {}
+  struct place *place = find(context);
+  if (next) place->resume = next;
+  next = place->resume;
+  atomic_flag_clear(&busy);
+  return next;
 }
 
 ASYNC static void go_on(ASYNC_SELF struct context *context) {
-  restore(context);
   __tsan_acquire(swift_task_getCurrent());
-  __attribute__((musttail)) return context->resume(context);
+  resume next = resumption(context, NULL);
+  __attribute__((musttail)) return next(context);
 }
 
 ASYNC void swift_continuation_await(struct context *context) {
   ASYNC void (*next)(struct context *) = dlsym(RTLD_NEXT, "swift_continuation_await");
-  if (__tsan_acquire) {
-    put(context);
+  if (__tsan_acquire && context->resume != go_on) {
+    resumption(context, context->resume);
     context->resume = go_on;
   }
   __attribute__((musttail)) return next(context);
