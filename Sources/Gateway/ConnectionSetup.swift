@@ -19,7 +19,10 @@ struct ConnectionSetup {
             listener.refusals.count(.openRequests)
             throw ChannelError.ioOnClosedChannel
         }
-        endpoints.onEnd = { [admission = listener.admission] in admission.endHandshaking() }
+        endpoints.onEnd = { [listener] isWebSocket in
+            listener.admission.endHandshaking()
+            if !isWebSocket { listener.pace.refused(at: .now()) }
+        }
     }
 
     /// Whether a handshake is accepted, which Redis knows: there and back without a task, on the event loop.

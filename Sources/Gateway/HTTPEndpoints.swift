@@ -23,8 +23,8 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
         case accepted(() -> WebSocketHandler)
     }
 
-    /// Called once, when the connection has become a WebSocket or is closed.
-    var onEnd: () -> Void = {}
+    /// Called once, when the connection has become a WebSocket (`true`) or is closed (`false`).
+    var onEnd: (Bool) -> Void = { _ in }
     /// The handlers that belong in front of this one, in this order, and leave with it.
     let bytes = RequestBytes()
     let decoder = ByteToMessageHandler(HTTPRequestDecoder(leftOverBytesStrategy: .forwardBytes))
@@ -46,6 +46,7 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
     private var makeHandler: (() -> WebSocketHandler)?
     /// Whether the handshake's request has come in full.
     private var isWhole = false
+    private var isWebSocket = false
 
     /// - Parameters:
     ///   - unreadiness: why `/ready` is not 200; `nil` when it is.
@@ -94,6 +95,7 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
         } catch {
             return context.close(promise: nil)
         }
+        isWebSocket = true
         pipeline.removeHandler(bytes, promise: nil)
         pipeline.removeHandler(context: context, promise: nil)
         // What came right behind the handshake goes to the WebSocket now, as one read.
@@ -187,7 +189,7 @@ package final class HTTPEndpoints: ChannelInboundHandler, RemovableChannelHandle
     package func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         timer?.cancel()
-        onEnd()
+        onEnd(isWebSocket)
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -20,6 +20,7 @@ package final class Listener: Service {
     package let admission: Admission
     let limits: ClientLimits
     let refusals: RefusalLog
+    let pace: AcceptPace
     let trustedProxies: TrustedProxies
     let allowedOrigins: AllowedOrigins
     let sendingRate: SendingRate
@@ -51,6 +52,9 @@ package final class Listener: Service {
         onListening: @escaping @Sendable (SocketAddress) -> Void = { _ in }
     ) {
         admission = Admission(maxConnections: configuration.maxConnections)
+        pace = AcceptPace(
+            refusalsPerSecond: AcceptPace.refusalsPerSecond * group.makeIterator().reduce(0) { count, _ in count + 1 }
+        )
         refusals = RefusalLog(eventLoop: group.next(), logger: logger)
         limits = ClientLimits(configuration.clientLimits, refusals: refusals)
         onRateExceeded = { [refusals] in refusals.count(.messages) }
@@ -104,10 +108,11 @@ package final class Listener: Service {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
-            .serverChannelInitializer { channel in
+            .serverChannelInitializer { [pace] channel in
                 channel.eventLoop.makeCompletedFuture {
                     // Out of file descriptors: try again after a second instead of at once.
                     try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler())
+                    try channel.pipeline.syncOperations.addHandler(AcceptPace.Handler(pace))
                 }
             }
             .childChannelInitializer { channel in

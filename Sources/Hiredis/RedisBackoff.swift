@@ -21,7 +21,7 @@ package struct RedisBackoff: Sendable, Hashable {
         min(longest, first * (1 << min(max(failures - 1, 0), 20)))
     }
 
-    package func delay(afterFailures failures: Int, using generator: inout some RandomNumberGenerator) -> Duration {
-        ceiling(afterFailures: failures) * Double.random(in: 0...1, using: &generator)
+    package func delay(afterFailures failures: Int) -> Duration {
+        ceiling(afterFailures: failures) * Double.random(in: 0...1)
     }
 }

@@ -20,7 +20,6 @@ final class RedisClusterScout: @unchecked Sendable {
     private var state = State.idle
     private var check: RepeatedTask?
     private var failures = 0
-    private var generator = SystemRandomNumberGenerator()
 
     private enum State {
         case idle
@@ -82,7 +81,7 @@ final class RedisClusterScout: @unchecked Sendable {
     private func ask() {
         let attempt = RedisConnectAttempt()
         state = .asking(attempt, again: false)
-        let candidates = Array(Set(known + seeds)).shuffled(using: &generator)
+        let candidates = Array(Set(known + seeds)).shuffled()
         let configuration = self.configuration
         attempt.run(on: eventLoop) { () throws(RedisError) in
             try RedisClusterScout.map(from: candidates, configuration)
@@ -97,7 +96,7 @@ final class RedisClusterScout: @unchecked Sendable {
         case .success(let map):
             failures = 0
             known = map.primaries
-            rest(RedisClusterScout.pause * Double.random(in: 1...2, using: &generator), again: again)
+            rest(RedisClusterScout.pause * Double.random(in: 1...2), again: again)
             onMap(map)
         case .failure(let error):
             failures += 1
@@ -107,7 +106,7 @@ final class RedisClusterScout: @unchecked Sendable {
                     metadata: ["redis.error": "\(error.message)"]
                 )
             }
-            rest(configuration.backoff.delay(afterFailures: failures, using: &generator), again: true)
+            rest(configuration.backoff.delay(afterFailures: failures), again: true)
             onFailure(error)
         }
     }

@@ -67,31 +67,22 @@ package struct RedisConnectionStateMachine {
         return .adopt
     }
 
-    package mutating func connectFailed(
-        _ error: RedisError,
-        using generator: inout some RandomNumberGenerator
-    ) -> FailureAction {
+    package mutating func connectFailed(_ error: RedisError) -> FailureAction {
         guard case .connecting = state else { return .none }
-        return retry(after: error, using: &generator)
+        return retry(after: error)
     }
 
-    package mutating func connectionLost(
-        _ error: RedisError,
-        using generator: inout some RandomNumberGenerator
-    ) -> FailureAction {
+    package mutating func connectionLost(_ error: RedisError) -> FailureAction {
         guard case .open = state else { return .none }
-        return retry(after: error, using: &generator)
+        return retry(after: error)
     }
 
-    private mutating func retry(
-        after error: RedisError,
-        using generator: inout some RandomNumberGenerator
-    ) -> FailureAction {
+    private mutating func retry(after error: RedisError) -> FailureAction {
         state = .waiting
         failures += 1
         let isNews = reported?.code != error.code || reported?.message != error.message
         reported = error
-        return .retry(after: backoff.delay(afterFailures: failures, using: &generator), isNews: isNews)
+        return .retry(after: backoff.delay(afterFailures: failures), isNews: isNews)
     }
 
     /// - Returns: Whether to connect.

@@ -37,7 +37,6 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     private var check: Scheduled<Void>?
     private var checking: RedisConnectAttempt?
     private var closing: EventLoopPromise<Void>?
-    private var generator = SystemRandomNumberGenerator()
 
     init(configuration: RedisConfiguration, eventLoop: any EventLoop, logger: Logger) {
         self.connector = RedisConnector(configuration: configuration)
@@ -67,7 +66,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
 
     /// Gives the open connection up, for `error`, and connects again.
     func drop(_ error: RedisError) {
-        guard case .retry(let delay, let isNews) = machine.connectionLost(error, using: &generator) else { return }
+        guard case .retry(let delay, let isNews) = machine.connectionLost(error) else { return }
         if isNews {
             logger.info(
                 "Lost the connection to Redis and will connect again.",
@@ -159,7 +158,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
             )
             if connector.asksSentinels {
                 // Not all links of a program at the same moment.
-                scheduleCheck(socket, after: RedisConnector.checkInterval * Double.random(in: 0...1, using: &generator))
+                scheduleCheck(socket, after: RedisConnector.checkInterval * Double.random(in: 0...1))
             }
             owner?.linkOpened(socket)
         case .discard:
@@ -186,7 +185,7 @@ final class RedisLink<Owner: RedisLinkOwner>: @unchecked Sendable {
     }
 
     private func connectFailed(_ error: RedisError) {
-        switch machine.connectFailed(error, using: &generator) {
+        switch machine.connectFailed(error) {
         case .retry(let delay, let isNews):
             if isNews {
                 logger.info(

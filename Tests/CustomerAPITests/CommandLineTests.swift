@@ -26,7 +26,9 @@ struct CommandLineTests {
         let process = Process()
         process.executableURL = Self.program
         process.arguments = arguments
-        process.environment = environment
+        // What a sanitizer needs, it needs there too.
+        let sanitizer = ProcessInfo.processInfo.environment.filter { ["LD_PRELOAD", "TSAN_OPTIONS"].contains($0.key) }
+        process.environment = environment.merging(sanitizer) { $1 }
         let output = Pipe()
         let errors = Pipe()
         process.standardOutput = output

@@ -12,7 +12,7 @@ struct RedisAwayTests {
 
     @Test(
         "Requests are 503 with Retry-After without waiting for a deadline, and work again when it is back",
-        .timeLimit(.minutes(5))
+        .timeLimit(.minutes(10))
     )
     func away() async throws {
         try await TestAPI.run({ $0.redis.commandTimeout = Self.neverReached }) { api in
@@ -43,7 +43,7 @@ struct RedisAwayTests {
         }
     }
 
-    @Test("A Redis that hangs makes 503 when the command's time is over, and not ready", .timeLimit(.minutes(5)))
+    @Test("A Redis that hangs makes 503 when the command's time is over, and not ready", .timeLimit(.minutes(10)))
     func hanging() async throws {
         try await TestAPI.run({ $0.redis.commandTimeout = .milliseconds(200) }) { api in
             try api.server.suspend()

@@ -1,14 +1,47 @@
 import Foundation
 
-/// What somebody who means harm may try against a gateway, from an address of their own. Each tells what came of it.
+/// What somebody who means harm may try against a gateway, directly or through the edge. Each tells what came of it.
 struct Attacks {
     let stack: Stack
     let pair: Stack.Pair
-    /// The gateway believes this machine: a header is an address.
-    private let attacker = "X-Forwarded-For: 198.51.100.66"
-    private let guesser = "X-Forwarded-For: 198.51.100.77"
+    /// Customers whose tokens are for attacks, made before so that making them is no part of one.
+    private let customers: Watched<[Stack.Customer]>
+    private let addresses = Watched(0)
+
+    init(stack: Stack) async throws {
+        self.stack = stack
+        pair = try await stack.conversation(customerOn: 0, agentOn: 0)
+        var customers: [Stack.Customer] = []
+        for _ in 0..<40 { customers.append(try await stack.newCustomer()) }
+        self.customers = Watched(customers)
+    }
 
     private var port: Int { stack.gatewayPorts[0] }
+
+    struct Attempt: Sendable {
+        let name: String
+        /// Tells what came of it, or throws ``Failed``.
+        let attack: @Sendable () async throws -> String
+    }
+
+    var all: [Attempt] {
+        let floods: [(String, @Sendable (Int) async throws -> String)] = [
+            ("requests never finished", slowloris), ("handshake flood", handshakeFlood),
+            ("token guessing", tokenGuessing), ("token guessing from 200 addresses", guessingOfMany),
+        ]
+        let others: [(String, @Sendable () async throws -> String)] = [
+            ("another's conversation", crossCustomer), ("pages of other sites", foreignPage),
+            ("scripts in texts", scripts), ("bad frames", badFrames), ("header bombs", headerBombs),
+            ("request smuggling", smuggling), ("ping flood", pingFlood),
+        ]
+        return [Attempt(name: "nobody is attacked", attack: nobody)]
+            + floods.flatMap { name, attack in
+                [
+                    Attempt(name: name) { [port] in try await attack(port) },
+                    Attempt(name: "\(name), by the edge") { [stack] in try await attack(stack.edgePort) },
+                ]
+            } + others.map(Attempt.init)
+    }
 
     static let allowedOrigin = "https://shop.example.com"
 
@@ -21,23 +54,44 @@ struct Attacks {
         guard isTrue else { throw Failed(description: what()) }
     }
 
+    /// One of whom nobody has heard.
+    private func customer() async throws -> Stack.Customer {
+        if let customer = customers.update({ $0.popLast() }) { return customer }
+        return try await stack.newCustomer()
+    }
+
+    /// An address that nothing came from before.
+    private func address() -> String {
+        let number = addresses.update { number in
+            number += 1
+            return number
+        }
+        return "127.1.\(number / 200).\(number % 200 + 1)"
+    }
+
     private static func handshake(token: String, _ headers: String...) -> [UInt8] {
         let head = [
-            "GET /ws/chat?token=\(token) HTTP/1.1", "Host: a", "Upgrade: websocket", "Connection: Upgrade",
+            "GET /ws/chat?token=\(token) HTTP/1.1", "Host: a", "Upgrade: websocket",
+            "Connection: Upgrade",
             "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
         ]
         return Array("\((head + headers).joined(separator: "\r\n"))\r\n\r\n".utf8)
     }
 
     /// Opens connections side by side, sends the same on each, and keeps them open.
-    private func open(_ count: Int, _ bytes: @escaping @Sendable (Int) -> [UInt8]) async throws -> [RawConnection] {
-        let port = port
+    private func open(
+        _ count: Int,
+        to port: Int? = nil,
+        from address: @escaping @Sendable (Int) -> String,
+        _ bytes: @escaping @Sendable (Int) -> [UInt8]
+    ) async throws -> [RawConnection] {
+        let port = port ?? self.port
         var connections: [RawConnection] = []
         for begin in stride(from: 0, to: count, by: 100) {
             connections += try await withThrowingTaskGroup { group in
                 for number in begin..<min(count, begin + 100) {
                     group.addTask {
-                        let connection = try await RawConnection(to: port)
+                        let connection = try await RawConnection(to: port, from: address(number))
                         try? await connection.send(bytes(number))
                         return connection
                     }
@@ -57,38 +111,73 @@ struct Attacks {
 
     // MARK: Many connections
 
-    func slowloris() async throws -> String {
-        let begin = ContinuousClock.now
-        let beginnings = ["", "GET /ws", "GET /ws/chat?token=x HTTP/1.1\r\nHost: a\r\nX-A: "]
-        let connections = try await open(5000) { Array(beginnings[$0 % 3].utf8) }
-        var answered = 0
-        for connection in connections where try await !connection.end(timeout: .seconds(60)).isEmpty { answered += 1 }
-        try expect(answered == 0, "\(answered) were answered")
-        return "5,000 were all closed, the last after \((ContinuousClock.now - begin).components.seconds) s"
+    /// No attack: the same work against a port where nobody is, to see what of it is the machine's.
+    func nobody() async throws -> String {
+        let nobody = try Ports.freeBlock()
+        for number in 0..<5000 {
+            if (try? await RawConnection(to: nobody, from: address())) != nil {
+                throw Failed(description: "Somebody was there, after \(number) attempts.")
+            }
+        }
+        return "5,000 found nobody"
     }
 
-    func handshakeFlood() async throws -> String {
-        let tokens = try await [stack.newCustomer().token, stack.newCustomer().token]
-        let connections = try await open(1500) { [attacker] in Self.handshake(token: tokens[$0 % 2], attacker) }
+    func slowloris(by port: Int) async throws -> String {
+        let begin = ContinuousClock.now
+        let beginnings = ["", "GET /ws", "GET /ws/chat?token=x HTTP/1.1\r\nHost: a\r\nX-A: "]
+        let address = address()
+        let connections = try await open(5000, to: port, from: { _ in address }) {
+            Array(beginnings[$0 % 3].utf8)
+        }
+        var answered = 0
+        for connection in connections {
+            let answer = try await connection.end(timeout: .seconds(90))
+            // The edge says 408.
+            if !answer.isEmpty, !answer.hasPrefix("HTTP/1.1 408 ") { answered += 1 }
+        }
+        try expect(answered == 0, "\(answered) were answered")
+        return
+            "5,000 were all closed, the last after \((ContinuousClock.now - begin).components.seconds) s"
+    }
+
+    func handshakeFlood(by port: Int) async throws -> String {
+        let tokens = try await [customer().token, customer().token]
+        let address = address()
+        let connections = try await open(4000, to: port, from: { _ in address }) {
+            Self.handshake(token: tokens[$0 % 2])
+        }
         let counts = try await statuses(connections)
         try expect(Set(counts.keys).isSubset(of: [101, 429]), "\(counts)")
         // 10 of each token are let in.
         try expect(counts[101] == 20, "\(counts)")
-        return "of 1,500, \(counts[101] ?? 0) were let in (10 of a token), \(counts[429] ?? 0) got 429"
+        return "of 4,000, \(counts[101] ?? 0) were let in (10 of a token), \(counts[429] ?? 0) got 429"
     }
 
-    func tokenGuessing() async throws -> String {
-        let connections = try await open(1000) { [guesser] _ in
-            Self.handshake(token: "cust_\(UUID().uuidString.lowercased())", guesser)
+    func tokenGuessing(by port: Int) async throws -> String {
+        let address = address()
+        let connections = try await open(3000, to: port, from: { _ in address }) { _ in
+            Self.handshake(token: "cust_\(UUID().uuidString.lowercased())")
         }
         let counts = try await statuses(connections)
         try expect(Set(counts.keys) == [401, 429], "\(counts)")
         // Handshakes that are under way together may all have passed before the first has failed.
         try expect(counts[401, default: 0] < 400, "\(counts)")
-        let good = try await open(1) { [guesser, pair] _ in Self.handshake(token: pair.customer.token, guesser) }
+        let good = try await open(1, to: port, from: { _ in address }) { [pair] _ in
+            Self.handshake(token: pair.customer.token)
+        }
         let later = try await good[0].status()
         return
-            "of 1,000, \(counts[401] ?? 0) got 401 and \(counts[429] ?? 0) got 429; a good token right after it: \(later)"
+            "of 3,000, \(counts[401] ?? 0) got 401 and \(counts[429] ?? 0) got 429; a good token right after it: \(later)"
+    }
+
+    func guessingOfMany(by port: Int) async throws -> String {
+        let addresses = (0..<200).map { _ in address() }
+        let connections = try await open(4000, to: port, from: { addresses[$0 % 200] }) { _ in
+            Self.handshake(token: "cust_\(UUID().uuidString.lowercased())")
+        }
+        let counts = try await statuses(connections)
+        try expect(counts == [401: 4000], "\(counts)")
+        return "4,000 got 401"
     }
 
     // MARK: Others' data
@@ -99,9 +188,8 @@ struct Attacks {
         try await pair.agentSocket.next { $0.content == secret }
         let thief = try await WebSocketClient.connect(
             to: port,
-            token: try await stack.newCustomer().token,
-            dialect: .full,
-            headers: [attacker]
+            token: try await customer().token,
+            dialect: .full
         )
         let id = pair.conversation.jsonLiteral
         for type in ["history", "resume", "typing"] {
@@ -114,25 +202,35 @@ struct Attacks {
         // These two have no answer; what is unknown becomes the sender's own name for a conversation of theirs.
         try await thief.send(#"{"type":"ack","conversationId":\#(id),"seq":1,"generation":1}"#)
         try await thief.send(#"{"type":"read","conversationId":\#(id),"seq":1}"#)
-        try await thief.send(#"{"type":"message","conversationId":\#(id),"content":"who","clientMessageId":"1"}"#)
+        try await thief.send(
+            #"{"type":"message","conversationId":\#(id),"content":"who","clientMessageId":"1"}"#
+        )
         let ack = try await thief.next("the ack") { $0.type == "ack" }
         try expect(ack.conversation != pair.conversation, "\(ack)")
         try await thief.synchronize()
         try expect(!thief.unread.contains { $0.text.contains(secret) }, "it was told")
         try expect(!pair.customerSocket.unread.contains { $0.content == "who" }, "it could write")
         try await thief.close()
-        return "history, resume, typing: not_found; ack, read: nothing; message: a conversation of one's own"
+        return
+            "history, resume, typing: not_found; ack, read: nothing; message: a conversation of one's own"
     }
 
     func foreignPage() async throws -> String {
         let token = pair.customer.token
-        for origin in ["https://evil.example", "null", "\(Self.allowedOrigin).evil.example", "http://shop.example.com"]
-        {
-            let connections = try await open(1) { _ in Self.handshake(token: token, "Origin: \(origin)") }
+        let address = address()
+        for origin in [
+            "https://evil.example", "null", "\(Self.allowedOrigin).evil.example",
+            "http://shop.example.com",
+        ] {
+            let connections = try await open(1, from: { _ in address }) { _ in
+                Self.handshake(token: token, "Origin: \(origin)")
+            }
             let status = try await connections[0].status()
             try expect(status == 403, "\(origin) got \(status)")
         }
-        let own = try await open(1) { _ in Self.handshake(token: token, "Origin: \(Self.allowedOrigin)") }
+        let own = try await open(1, from: { _ in address }) { _ in
+            Self.handshake(token: token, "Origin: \(Self.allowedOrigin)")
+        }
         let status = try await own[0].status()
         try expect(status == 101, "\(Self.allowedOrigin) got \(status)")
         return "four foreign origins got 403, the shop's own 101"
@@ -160,10 +258,12 @@ struct Attacks {
         for (name, bytes, code) in [
             ("10 MiB", WebSocketClient.frame(.text, [], claimedLength: 10 << 20), 1009),
             ("2^62 bytes", WebSocketClient.frame(.text, [], claimedLength: 1 << 62), 1009),
-            ("RSV1", WebSocketClient.frame(.text, [0xAA, 0x56, 0x4A, 0x05, 0x00], reservedBits: 4), 1002),
+            (
+                "RSV1", WebSocketClient.frame(.text, [0xAA, 0x56, 0x4A, 0x05, 0x00], reservedBits: 4), 1002
+            ),
             ("unmasked", WebSocketClient.frame(.text, Array("{}".utf8), isMasked: false), 1002),
         ] {
-            let socket = try await WebSocketClient.connect(to: port, token: try await stack.newCustomer().token)
+            let socket = try await WebSocketClient.connect(to: port, token: try await customer().token)
             try await socket.send(bytes: bytes)
             let closing = try await socket.closing()
             try expect(closing.code == code, "\(name): \(closing)")
@@ -173,30 +273,34 @@ struct Attacks {
     }
 
     func headerBombs() async throws -> String {
+        let heads = [
+            "GET /ws/chat HTTP/1.1\r\nHost: a\r\nX-A: \(String(repeating: "a", count: 1 << 20))",
+            "GET /ws/chat HTTP/1.1\r\n" + (0..<20_000).map { "X-\($0): a\r\n" }.joined(),
+            "GET /ws/chat?token=\(String(repeating: "a", count: 1 << 17)) HTTP/1.1\r\nHost: a\r\n\r\n",
+        ].map { Array($0.utf8) }
         var found: Set<Int> = []
-        for port in [port, stack.edgePort] {
-            for head in [
-                "GET /ws/chat HTTP/1.1\r\nHost: a\r\nX-A: \(String(repeating: "a", count: 1 << 20))",
-                "GET /ws/chat HTTP/1.1\r\n" + (0..<20_000).map { "X-\($0): a\r\n" }.joined(),
-                "GET /ws/chat?token=\(String(repeating: "a", count: 1 << 17)) HTTP/1.1\r\nHost: a\r\n\r\n",
-            ] {
+        for port in Array(repeating: [port, stack.edgePort], count: 30).flatMap({ $0 }) {
+            for head in heads {
                 let connection = try await RawConnection(to: port)
-                try? await connection.send(Array(head.utf8))
+                try? await connection.send(head)
                 // What was not read yet may end the connection before its answer is read.
                 let status = try await connection.status()
                 try expect([0, 400, 414, 431].contains(status), "port \(port): \(status)")
                 found.insert(status)
             }
         }
-        return "a line of 1 MiB, 20,000 lines, an address of 128 KiB: \(found.sorted()), 0 is a closed connection"
+        return
+            "60 times a line of 1 MiB, 20,000 lines, an address of 128 KiB: \(found.sorted()), 0 is a closed connection"
     }
 
     func smuggling() async throws -> String {
         let shapes = [
             "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             "Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcdef", "Content-Length: +5\r\n\r\nabcde",
-            "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-            "X-A: b\r\n folded\r\n\r\n", "X-A: b\nX-B: c\r\n\r\n", "X-A: b\rX-B: c\r\n\r\n", ": b\r\n\r\n",
+            "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+            "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+            "X-A: b\r\n folded\r\n\r\n", "X-A: b\nX-B: c\r\n\r\n", "X-A: b\rX-B: c\r\n\r\n",
+            ": b\r\n\r\n",
         ]
         var passedOn = 0
         for port in [port, stack.edgePort] {
@@ -216,11 +320,12 @@ struct Attacks {
                 if port != self.port, !answer.contains("400 Bad request") { passedOn += 1 }
             }
         }
-        return "\(shapes.count) shapes: 400 directly; the edge refused \(shapes.count - passedOn) and mended the others"
+        return
+            "\(shapes.count) shapes: 400 directly; the edge refused \(shapes.count - passedOn) and mended the others"
     }
 
     func pingFlood() async throws -> String {
-        let socket = try await WebSocketClient.connect(to: port, token: try await stack.newCustomer().token)
+        let socket = try await WebSocketClient.connect(to: port, token: try await customer().token)
         let count = 20_000
         let begin = ContinuousClock.now
         let ping = WebSocketClient.frame(.ping, [])
@@ -232,6 +337,7 @@ struct Attacks {
         let most = 200 * 5 + 16_384 / ping.count + Int(200 * seconds)
         try expect(answered <= most && answered < count, "\(answered) were answered in \(seconds) s")
         try await socket.vanish()
-        return "of \(count), \(answered) were answered in the first second: the rest was left in the socket"
+        return
+            "of \(count), \(answered) were answered in the first second: the rest was left in the socket"
     }
 }

@@ -11,10 +11,14 @@ final class RawConnection: Sendable {
     private let channel: any Channel
     let inbox: Watched<State>
 
-    init(to port: Int) async throws {
+    /// - Parameter address: the client's own, of this machine: any of 127.0.0.0/8; `nil`: the system's choice.
+    init(to port: Int, from address: String? = nil) async throws {
         let inbox = Watched(State())
         self.inbox = inbox
-        channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        var bootstrap = ClientBootstrap(group: Attacker.sockets)
+        if let address { bootstrap = bootstrap.bind(to: try SocketAddress(ipAddress: address, port: 0)) }
+        channel =
+            try await bootstrap
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHandler(Handler(inbox: inbox))

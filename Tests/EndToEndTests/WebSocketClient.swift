@@ -79,7 +79,7 @@ final class WebSocketClient: Sendable {
         var state = State()
         state.answersPings = answersPings
         let inbox = Watched(state)
-        let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        let channel = try await ClientBootstrap(group: Attacker.sockets)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

@@ -5,7 +5,7 @@ import NIOCore
 import Synchronization
 import Testing
 
-@Suite("The listener", .timeLimit(.minutes(1)))
+@Suite("The listener", .timeLimit(.minutes(10)))
 struct ListenerTests {
     private typealias Fixture = ListenerFixture
 

@@ -5,7 +5,7 @@ import NIOCore
 import RedisFixture
 import Testing
 
-@Suite("A gateway while one server of a Redis Cluster is away", .timeLimit(.minutes(2)))
+@Suite("A gateway while one server of a Redis Cluster is away", .timeLimit(.minutes(10)))
 struct PartOfAClusterTests {
     enum Fault: String, CaseIterable, Sendable { case killed, hangs }
 

@@ -2,7 +2,7 @@ import Hiredis
 import Messaging
 import Testing
 
-@Suite("Routes that Redis has lost", .timeLimit(.minutes(1)))
+@Suite("Routes that Redis has lost", .timeLimit(.minutes(10)))
 struct RouteHealingTests {
     @Test("Customers and agents who are connected are found again, and what was said meanwhile reaches them")
     func heal() async throws {

@@ -3,7 +3,7 @@ import NIOCore
 import RedisFixture
 import Testing
 
-@Suite("Subscriptions on a Redis Cluster", .serialized, .timeLimit(.minutes(2)))
+@Suite("Subscriptions on a Redis Cluster", .serialized, .timeLimit(.minutes(10)))
 struct RedisClusterSubscriptionTests {
     private static let topics = (0..<64).map { "{tag\($0)}:to:mailbox" }
 

@@ -5,7 +5,7 @@ import RedisFixture
 import Synchronization
 import Testing
 
-@Suite("Commands on a Redis Cluster", .serialized, .timeLimit(.minutes(2)))
+@Suite("Commands on a Redis Cluster", .serialized, .timeLimit(.minutes(10)))
 struct RedisClusterTests {
     private func configuration(_ system: RedisClusterSystem) throws -> RedisConfiguration {
         var configuration = try RedisConfiguration(url: system.url)

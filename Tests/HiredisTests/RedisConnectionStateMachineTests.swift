@@ -3,18 +3,17 @@ import Testing
 
 @Suite("When a connection is opened and opened again")
 struct RedisConnectionStateMachineTests {
-    /// The machine with its randomness, by reference, so that expectations may call what changes it.
+    /// The machine by reference, so that expectations may call what changes it.
     private final class Machine {
         private var machine = RedisConnectionStateMachine(
             backoff: RedisBackoff(first: .milliseconds(50), longest: .seconds(2))
         )
-        private var generator = SystemRandomNumberGenerator()
 
         var isOpen: Bool { machine.isOpen }
         func start() -> Bool { machine.start() }
         func succeed() -> RedisConnectionStateMachine.ConnectedAction { machine.connectSucceeded() }
-        func fail(_ error: RedisError) -> Retry? { Retry(machine.connectFailed(error, using: &generator)) }
-        func lose(_ error: RedisError) -> Retry? { Retry(machine.connectionLost(error, using: &generator)) }
+        func fail(_ error: RedisError) -> Retry? { Retry(machine.connectFailed(error)) }
+        func lose(_ error: RedisError) -> Retry? { Retry(machine.connectionLost(error)) }
         func retryDue() -> Bool { machine.retryDue() }
         func close() -> RedisConnectionStateMachine.CloseAction { machine.close() }
     }
@@ -123,8 +122,7 @@ struct RedisConnectionStateMachineTests {
         let ceilings = (1...8).map { backoff.ceiling(afterFailures: $0) }
         #expect(ceilings == [50, 100, 200, 400, 800, 1600, 2000, 2000].map { .milliseconds($0) })
         #expect(backoff.ceiling(afterFailures: 1_000_000) == .seconds(2))
-        var generator = SystemRandomNumberGenerator()
-        let delays = (1...200).map { _ in backoff.delay(afterFailures: 7, using: &generator) }
+        let delays = (1...200).map { _ in backoff.delay(afterFailures: 7) }
         #expect(delays.allSatisfy { $0 >= .zero && $0 <= .seconds(2) })
         #expect(delays.contains { $0 < .seconds(1) })
         #expect(delays.contains { $0 > .seconds(1) })

@@ -5,7 +5,7 @@ import RedisFixture
 import Synchronization
 import Testing
 
-@Suite("A primary found by Sentinel", .serialized, .timeLimit(.minutes(3)))
+@Suite("A primary found by Sentinel", .serialized, .timeLimit(.minutes(10)))
 struct RedisSentinelTests {
     /// A sentinel of the test's own making, which says what it is told to.
     private struct FakeSentinel {

@@ -6,7 +6,7 @@ import NIOPosix
 import RedisFixture
 import Testing
 
-@Suite("On a Redis Cluster", .timeLimit(.minutes(2)))
+@Suite("On a Redis Cluster", .timeLimit(.minutes(10)))
 struct ClusterTests {
     @Test(
         "Customers of all partitions send, and each publication reaches the mailbox of its partition, over moves of slots"

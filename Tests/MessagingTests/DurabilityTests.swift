@@ -7,7 +7,7 @@ import RedisFixture
 import Testing
 
 /// Somebody is told that something is done: it must stay done.
-@Suite("What is acknowledged", .timeLimit(.minutes(2)))
+@Suite("What is acknowledged", .timeLimit(.minutes(10)))
 struct DurabilityTests {
     @Test(
         "DURABILITY says how many replicas must have it",
