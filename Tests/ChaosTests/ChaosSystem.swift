@@ -142,14 +142,10 @@ final class ChaosSystem: Sendable {
 
     /// Reads again while Redis is not what it was: on a busy machine Sentinel may take a primary for dead at any time.
     private func page(of conversation: UniqueID, after: Int, _ store: ConversationStore) async throws -> MessagePage {
-        var attempts = 0
-        while true {
-            do {
-                return try await store.messages(of: conversation, after: after, limit: 200)
-            } catch let error as MessagingError where error.code == .storeUnavailable && attempts < 40 {
-                attempts += 1
-                try await Task.sleep(for: .milliseconds(250))
-            }
+        for _ in 0..<40 {
+            if let page = try? await store.messages(of: conversation, after: after, limit: 200) { return page }
+            try await Task.sleep(for: .milliseconds(250))
         }
+        return try await store.messages(of: conversation, after: after, limit: 200)
     }
 }
