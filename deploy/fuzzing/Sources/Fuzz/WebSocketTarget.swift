@@ -176,11 +176,11 @@ final class WebSocketSession {
 
     /// As the gateway's `ConnectionSetup` does, but for the question to Redis, which is answered at once.
     private func installHTTP() throws {
-        let endpoints = HTTPEndpoints(unreadiness: { nil }) { [self] handshake, _, verdict in
+        let endpoints = HTTPEndpoints(unreadiness: { nil }) { [unowned self] handshake, _, verdict in
             guard handshake.token.flatMap(Token.init) != nil, !plan.refuses else {
                 return verdict(.refused(.unauthenticated))
             }
-            verdict(.accepted { makeHandler() })
+            verdict(.accepted { self.makeHandler() })
         }
         try channel.pipeline.syncOperations.addHandlers(endpoints.bytes, endpoints.decoder, endpoints)
     }
