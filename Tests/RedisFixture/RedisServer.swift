@@ -120,6 +120,14 @@ package final class RedisServer: Sendable {
         try await launch()
     }
 
+    /// Starts it as the machine that takes a dead one's place: on the same port, without data, as a replica of `primary`. What a
+    /// replica is sent first it keeps in a file, which it would come back with.
+    package func replace(following primary: RedisServer) async throws {
+        try? kill()
+        try? FileManager.default.removeItem(at: folder.appendingPathComponent("dump.rdb"))
+        try await launch(arguments + ["--replicaof", "127.0.0.1 \(primary.port)"])
+    }
+
     /// Stops it in its tracks (SIGSTOP): its sockets stay open and the system goes on accepting connections for it.
     package func suspend() throws {
         try signal(SIGSTOP)
