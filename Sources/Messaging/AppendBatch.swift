@@ -7,6 +7,9 @@ import NIOCore
 ///
 /// Each is stored or refused by itself. On a Redis Cluster only those of one partition go together.
 ///
+/// While Redis has ``maxUnderWay`` of these commands to answer, the next one gathers until it has answered one, or is full: a
+/// Redis that is behind gets fewer and larger commands, which cost it less, and one that is not gets each message at once.
+///
 /// Owner: the event loop of its `RedisConnection`.
 final class AppendBatch {
     private let redis: RedisConnection
@@ -16,6 +19,8 @@ final class AppendBatch {
     private var keys: [String] = []
     private var waiting: [Waiting] = []
     private var bytes = 0
+    private var underWay = 0
+    private var isEndOfTurnScheduled = false
     private var partition = Partition(0)
     private var generator = BufferedRandomNumberGenerator()
 
@@ -28,6 +33,8 @@ final class AppendBatch {
     /// So many messages keep Redis from everybody else for about half a millisecond.
     private static let maxMessages = 32
     private static let maxBytes = 64 * 1024
+    /// One that Redis works on, and one that it finds when it is done.
+    private static let maxUnderWay = 2
 
     init(redis: RedisConnection, limits: MessageLog.Limits) {
         self.redis = redis
@@ -67,9 +74,18 @@ final class AppendBatch {
         waiting.append(Waiting(id: id, named: named, completion: completion))
         if waiting.count == Self.maxMessages || bytes >= Self.maxBytes {
             send()
-        } else if waiting.count == 1 {
-            redis.eventLoop.assumeIsolated().execute { self.send() }
+        } else if !isEndOfTurnScheduled {
+            isEndOfTurnScheduled = true
+            redis.eventLoop.assumeIsolated().execute {
+                self.isEndOfTurnScheduled = false
+                self.sendIfDue()
+            }
         }
+    }
+
+    private func sendIfDue() {
+        // In a Redis Cluster what is under way may be another server's, which is gone.
+        if underWay < Self.maxUnderWay || redis.isOfCluster { send() }
     }
 
     /// Sends what there is. To be called before any other command that has to come after it.
@@ -80,7 +96,10 @@ final class AppendBatch {
         keys.removeAll(keepingCapacity: true)
         self.waiting.removeAll(keepingCapacity: true)
         bytes = 0
-        redis.send(command) { result in
+        underWay += 1
+        redis.send(command) { [self] result in
+            underWay -= 1
+            defer { sendIfDue() }
             switch result {
             case .failure(let error):
                 for message in waiting { message.completion(.failure(MessagingError(error))) }
