@@ -169,7 +169,7 @@ struct ListenerTests {
 
     @Test("A connection that does not finish its request in time is cut; a WebSocket is not")
     func deadline() async throws {
-        try await Fixture.withListener(deadline: .seconds(3)) { running in
+        try await Fixture.withListener(deadline: .seconds(8)) { running in
             let webSocket = try await running.webSocket()
             let silent = try await running.connect()
             let slow = try await running.connect()
