@@ -1,3 +1,5 @@
+import NIOCore
+
 /// The web pages that may talk to us: the setting `ALLOWED_ORIGINS`.
 ///
 /// A browser says in `Origin` which page makes a request, and no page can change that. Programs that are no browser may say
@@ -60,24 +62,47 @@ package struct AllowedOrigins: Equatable, Sendable {
         guard letters, scheme.utf8.first.map({ $0 >= UInt8(ascii: "a") }) == true else {
             throw refuse("begin with https:// or http://")
         }
-        var host = text[colon.upperBound...]
-        guard !host.contains(where: { "/?#".contains($0) }) else {
+        let authority = text[colon.upperBound...]
+        guard !authority.contains(where: { "/?#".contains($0) }) else {
             throw refuse("nothing after the host and the port, not even /")
         }
-        guard !host.contains(where: { "*@,\\".contains($0) }) else {
+        guard !authority.contains(where: { "*@,\\".contains($0) }) else {
             throw refuse("no wildcards and no user: list each host")
         }
+        var (host, port) = (authority, "")
         // IPv6 stands in brackets, with colons of its own.
-        if let colon = host.lastIndex(of: ":"), !host[colon...].contains("]") {
-            let digits = host[host.index(after: colon)...]
-            guard let port = UInt16(digits), port > 0, digits == "\(port)" else {
+        if let colon = authority.lastIndex(of: ":"), !authority[colon...].contains("]") {
+            let digits = authority[authority.index(after: colon)...]
+            guard let number = UInt16(digits), number > 0, digits == "\(number)" else {
                 throw refuse("a port is a number from 1 to 65535")
             }
-            let isSchemesOwn = scheme == "https" && port == 443 || scheme == "http" && port == 80
-            if isSchemesOwn { host = host[..<colon] }
+            host = authority[..<colon]
+            let isSchemesOwn = scheme == "https" && number == 443 || scheme == "http" && number == 80
+            if !isSchemesOwn { port = ":\(number)" }
         }
-        let bare = host.prefix { $0 != ":" }
-        guard !bare.isEmpty else { throw refuse("a host after ://") }
-        return "\(scheme)://\(host)"
+        guard !host.isEmpty else { throw refuse("a host after ://") }
+        guard let name = name(of: host) else {
+            throw refuse("a host is letters, digits, hyphens and dots, or an IPv6 address in brackets")
+        }
+        return "\(scheme)://\(name)\(port)"
+    }
+
+    /// As browsers write it: an IPv6 address as short as it can be. `nil` for what is no host.
+    private static func name(of host: Substring) -> String? {
+        if host.hasPrefix("["), host.hasSuffix("]"), !host.contains("%"),
+            let address = try? SocketAddress(ipAddress: String(host.dropFirst().dropLast()), port: 0),
+            address.protocol == .inet6
+        {
+            return address.ipAddress.map { "[\($0)]" }
+        }
+        let isNumber = host.utf8.allSatisfy {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || $0 == UInt8(ascii: ".")
+        }
+        let isName = host.utf8.allSatisfy {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0)
+                || "-._".utf8.contains($0)
+        }
+        guard isName, !isNumber || NetworkAddress(host) != nil else { return nil }
+        return String(host)
     }
 }

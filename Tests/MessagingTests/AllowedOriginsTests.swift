@@ -47,6 +47,8 @@ struct AllowedOriginsTests {
         #expect(try AllowedOrigins("HTTPS://Shop.Example.com:443").allow(["https://shop.example.com"]))
         #expect(try AllowedOrigins("http://shop.example.com:80").allow(["http://shop.example.com"]))
         #expect(try AllowedOrigins("https://[2001:db8::1]").allow(["https://[2001:db8::1]"]))
+        #expect(try AllowedOrigins("https://[2001:0DB8:0::0001]:8443").allow(["https://[2001:db8::1]:8443"]))
+        #expect(try AllowedOrigins("http://192.0.2.1:3000").allow(["http://192.0.2.1:3000"]))
         #expect(try AllowedOrigins("capacitor://localhost").allow(["capacitor://localhost"]))
     }
 
@@ -61,7 +63,10 @@ struct AllowedOriginsTests {
             ("https://:8443", "a host"), ("https://a.example:0", "1 to 65535"),
             ("https://a.example:65536", "1 to 65535"),
             ("https://a.example:", "1 to 65535"), ("https://a.example:+1", "1 to 65535"), ("", "begin with https://"),
-            ("://a.example", "begin with https://"),
+            ("://a.example", "begin with https://"), ("https://a:b:80", "a host is"), ("https://[::1", "a host is"),
+            ("https://::1]", "a host is"), ("https://[a.example]", "a host is"), ("https://[192.0.2.1]", "a host is"),
+            ("https://[fe80::1%1]", "a host is"), ("https://a\"b", "a host is"), ("https://a;b", "a host is"),
+            ("https://192.0.2.256", "a host is"), ("https://192.0.2.1.", "a host is"),
         ]
     )
     func refusedSetting(entry: String, hint: String) throws {
