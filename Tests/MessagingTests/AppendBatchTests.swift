@@ -222,6 +222,45 @@ struct AppendBatchTests {
             #expect(page?.messages.map(\.seq) == [101, 102])
         }
     }
+
+    @Test("While Redis has two commands of them to answer, those of later turns gather, and leave as one, in order")
+    func gathering() async throws {
+        try await LogFixture.run { fixture in
+            let customer = Principal.customer(id: try await fixture.makeCustomer(), channel: .web)
+            let conversation = try await fixture.append("hi", from: customer).conversation
+            let before = try commands(fixture)
+            try fixture.server.suspend()
+            let count = 10
+            let seqs: [Int?] = try await fixture.onLog { log, done in
+                var seqs: [Int?] = []
+                func appendNext(_ number: Int) {
+                    guard number < count else { return resume() }
+                    log.append(
+                        from: log.sender(customer, origin: "-"),
+                        reference: "\(conversation)",
+                        tail: Message.recordTail(
+                            content: ByteBuffer(string: "\"\(number)\""),
+                            metadata: nil,
+                            clientMessageID: nil,
+                            senderNote: nil
+                        ),
+                        clientMessageID: nil
+                    ) { outcome in
+                        seqs.append((try? outcome.get())?.seq)
+                        if seqs.count == count { done(.success(seqs)) }
+                    }
+                    // Behind the end of this turn.
+                    fixture.loop.assumeIsolated().execute { appendNext(number + 1) }
+                }
+                func resume() {
+                    do { try fixture.server.resume() } catch { Issue.record(error) }
+                }
+                appendNext(0)
+            }
+            #expect(seqs == Array(2...(count + 1)))
+            #expect(try commands(fixture) == before + 3)
+        }
+    }
 }
 
 @Suite("By which times customers and conversations are listed")
