@@ -17,16 +17,19 @@ extension Hub {
             unconfirmed.append(connection)
             scheduleEndOfTurn()
         } else {
-            if confirmations.isEmpty { scheduleConfirmations(now) }
-            confirmations.append(connection, due: due)
+            confirmations.append(connection, due: due, at: now)
+            scheduleConfirmations(now)
         }
     }
 
     private func scheduleConfirmations(_ now: NIODeadline) {
-        eventLoop.scheduleTask(deadline: now + ConfirmationWheel.slot) { [self] in
+        guard !areConfirmationsScheduled, !confirmations.isEmpty else { return }
+        areConfirmationsScheduled = true
+        eventLoop.scheduleTask(deadline: now + confirmations.slot) { [self] in
+            areConfirmationsScheduled = false
             let now = NIODeadline.now()
             confirm(confirmations.take(until: now))
-            if !confirmations.isEmpty { scheduleConfirmations(now) }
+            scheduleConfirmations(now)
         }
     }
 
@@ -72,42 +75,5 @@ extension Hub {
                 }
             }
         }
-    }
-}
-
-/// Connections by when it is their turn, to ``slot``.
-struct ConfirmationWheel {
-    static let slot = TimeAmount.milliseconds(10)
-
-    /// Enough for ``Hub/confirmationInterval``; what is due later comes early.
-    private var slots = [[Connection]](repeating: [], count: 32)
-    private var count = 0
-    /// The last slot that was taken.
-    private var taken: UInt64 = 0
-
-    var isEmpty: Bool { count == 0 }
-
-    private static func number(_ time: NIODeadline) -> UInt64 {
-        time.uptimeNanoseconds / UInt64(slot.nanoseconds)
-    }
-
-    mutating func append(_ connection: Connection, due: NIODeadline) {
-        if isEmpty { taken = Self.number(.now()) }
-        slots[Int((Self.number(due) + 1) % UInt64(slots.count))].append(connection)
-        count += 1
-    }
-
-    /// Those whose time has come.
-    mutating func take(until now: NIODeadline) -> [Connection] {
-        let last = Self.number(now)
-        var due: [Connection] = []
-        for number in (taken + 1)..<max(taken + 1, min(last, taken + UInt64(slots.count)) + 1) {
-            let index = Int(number % UInt64(slots.count))
-            due += slots[index]
-            slots[index] = []
-        }
-        taken = last
-        count -= due.count
-        return due
     }
 }

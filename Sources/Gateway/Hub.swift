@@ -41,7 +41,8 @@ final class Hub: @unchecked Sendable {
     /// Connections that delivered or were told something since their last confirmation: whose turn it is when this turn of
     /// the loop ends, and whose it is later.
     var unconfirmed: [Connection] = []
-    var confirmations = ConfirmationWheel()
+    var confirmations = TimingWheel<Connection>(slot: .milliseconds(10), span: confirmationInterval)
+    var areConfirmationsScheduled = false
     /// Requests of clients that are under way, and connections whose next ones have to wait, in order.
     private var requests = 0
     private var awaitingRoom = CircularBuffer<Connection>()
