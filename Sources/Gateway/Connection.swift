@@ -18,6 +18,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     var feeds: [UniqueID: Feed] = [:]
     /// Conversations in which something arrived before this connection knew where it stands.
     var early: Set<UniqueID> = []
+    /// What happened since it was asked where it stands, which is told behind `welcome`.
+    private var afterWelcome: [ByteBuffer] = []
     var isRegistered = false
     /// The partitions, as the bits of their numbers, in which has to be written (again) that this connection is here; and
     /// those in which that failed.
@@ -73,6 +75,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     static let maxPagesInFlight = 16
     /// Conversations that `welcome` tells of; a listing by REST has all.
     static let maxWelcomed = 200
+    /// Frames that wait for `welcome`; of more, the newest.
+    private static let maxAfterWelcome = 1024
     /// Messages asked of the log at once.
     static let pageSize = 64
     /// Bytes that wait for a client that does not read; past it, the connection is closed with 4008. Messages stop at the
@@ -233,6 +237,14 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         return socket.bufferedBytes + bytes <= maxBufferedBytes || hub.configuration.lacks(.slowReader)
     }
 
+    /// Sends what happened to others; `welcome` comes first.
+    func tell(_ frame: ByteBuffer) {
+        guard !isRegistered else { return send(frame) }
+        // Whoever misses what happened before that many others sees it in `welcome`, or with the next change.
+        if afterWelcome.count == Self.maxAfterWelcome { afterWelcome.removeFirst() }
+        afterWelcome.append(frame)
+    }
+
     /// Writes what is worth nothing later: a client that does not read at the moment is not told.
     func sendIfWritable(_ frame: ByteBuffer) {
         if socket?.isWritable == true { socket?.send(text: frame) }
@@ -309,6 +321,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         failed = 0
         rows = []
         registering = due.count
+        // The answer will have it.
+        if !isRegistered { afterWelcome = [] }
         // Only `welcome` tells them.
         let details = dialect == .full && !isRegistered
         hub.register(self, in: due, details: details) { [self] partition, result in
@@ -338,6 +352,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         if !isRegistered {
             isRegistered = true
             if dialect == .full { sendWelcome(rows) }
+            for frame in afterWelcome { send(frame) }
+            afterWelcome = []
         }
         for row in rows {
             if var feed = feeds[row.conversation] {

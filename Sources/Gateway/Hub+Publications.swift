@@ -46,7 +46,7 @@ extension Hub {
                 senderKind: signal.fromKind,
                 isTyping: isTyping
             )
-            tell(signal) { $0.sendIfWritable(frame) }
+            tell(signal) { if $0.isRegistered { $0.sendIfWritable(frame) } }
 
         case .receipt(let signal, let delivered, let read):
             let frame = ServerMessage.receipt(
@@ -56,17 +56,17 @@ extension Hub {
                 delivered: delivered,
                 read: read == 0 ? nil : read
             )
-            tell(signal) { $0.send(frame) }
+            tell(signal) { $0.tell(frame) }
 
         case .presence(let id, let isAgent, let isOnline, let target):
             let frame = ServerMessage.presence(id: id, kind: isAgent ? .agent : .customer, online: isOnline)
             for connection in (isAgent ? customers[target] : agents[target]) ?? [] where connection.dialect == .full {
-                connection.send(frame)
+                connection.tell(frame)
             }
 
         case .note(let note):
             let frame = ServerMessage.note(note)
-            forEachAgent(.all) { if $0.dialect == .full { $0.send(frame) } }
+            forEachAgent(.all) { if $0.dialect == .full { $0.tell(frame) } }
 
         case .tick: break
 
@@ -88,9 +88,9 @@ extension Hub {
             assigneeName: item.assigneeName,
             fence: item.fence
         )
-        for connection in customers[item.customer] ?? [] where connection.dialect == .full { connection.send(frame) }
+        for connection in customers[item.customer] ?? [] where connection.dialect == .full { connection.tell(frame) }
         forEachAgent(.all) { connection in
-            if connection.dialect == .full { connection.send(frame) }
+            if connection.dialect == .full { connection.tell(frame) }
             switch item.state {
             case .waiting:
                 // Given back with questions that nobody answered: whoever does not have them yet is shown them.

@@ -14,6 +14,45 @@ struct AgentsViewTests {
         return (agent, try await running.tokens.issueAgentToken(for: agent.id).token)
     }
 
+    @Test("welcome is the first frame, whatever happens while it is prepared, and what changed since comes behind it")
+    func welcomeFirst() async throws {
+        try await RunningGateway.run { running in
+            let identity = ChannelIdentity(channel: .web, channelID: "one")
+            let customer = try await running.connect(
+                running.tokens.issueToken(named: "One", for: identity).token,
+                "chat.v2"
+            )
+            try await customer.say("first")
+            let stored = try await customer.next(containing: #""type":"ack""#)
+            let conversation = try #require(text("conversationId", in: stored).flatMap { UniqueID($0) })
+            let (ann, token) = try await agent("ann", in: running)
+            let store = ConversationStore(redis: running.redis)
+            // Somebody whom everything is told, so that it comes to this gateway at all times.
+            let witness = try await running.connect(token, "chat.v2")
+            _ = try await witness.next(containing: #""type":"welcome""#)
+            for _ in 0..<100 {
+                async let changes: Void = { () async throws in
+                    for _ in 0..<3 {
+                        _ = try await store.claim(conversation, by: ann.id, role: .agent, name: "ann")
+                        _ = try await store.release(conversation, by: ann.id, role: .agent, name: "ann")
+                    }
+                    _ = try await store.claim(conversation, by: ann.id, role: .agent, name: "ann")
+                }()
+                let client = try await running.connect(token, "chat.v2")
+                let first = try await client.next()
+                #expect(first.hasPrefix(#"{"type":"welcome""#), "\(first)")
+                try await changes
+                if text("state", in: first) != "assigned" {
+                    _ = try await client.next(containing: #""state":"assigned""#)
+                }
+                _ = try await store.release(conversation, by: ann.id, role: .agent, name: "ann")
+                try await client.close()
+            }
+            try await witness.close()
+            try await customer.close()
+        }
+    }
+
     @Test("welcome tells an agent who the customer is and what it read, a customer who answers and what was read there")
     func welcome() async throws {
         try await RunningGateway.run { running in

@@ -44,7 +44,6 @@ export class ChatClient extends EventTarget {
   #options;
   #sender;
   #socket = null;
-  #early = null; // frames that came before the `welcome`
   #token = null;
   #mustRenew = false;
   #renewedLate = false;
@@ -146,7 +145,6 @@ export class ChatClient extends EventTarget {
       return;
     }
     this.#socket = socket;
-    this.#early = [];
     let opened = false;
     socket.onopen = () => (opened = true);
     socket.onmessage = ({ data }) => this.#socket === socket && this.#receive(data);
@@ -232,14 +230,7 @@ export class ChatClient extends EventTarget {
     this.#heard = Date.now();
     this.#cancel('check');
     const { type, conversationId } = frame;
-    if (type === 'welcome') {
-      this.#welcome(frame);
-      const early = this.#early ?? [];
-      this.#early = null;
-      return early.forEach((data) => this.#receive(data));
-    }
-    // What happens while the server prepares the `welcome` may be told before it.
-    if (this.#early) return this.#early.push(data);
+    if (type === 'welcome') return this.#welcome(frame);
     if (type === 'message') return this.#message(frame);
     if (type === 'ack') return this.#stored(frame);
     if (type === 'history') return this.#page(frame);
