@@ -15,7 +15,7 @@ package enum CloseCode: UInt16, CaseIterable, Sendable {
     case unsupportedData = 1003
     /// Text that is not UTF-8.
     case invalidText = 1007
-    /// A message in more pieces than are allowed.
+    /// A message in more pieces than are allowed, or one that was not finished in time.
     case policyViolation = 1008
     /// A frame or a message longer than `MAX_MESSAGE_BYTES`.
     case tooLarge = 1009

@@ -292,7 +292,9 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
 
     /// Called once per heartbeat period.
     func heartbeat() {
-        if wasHeard {
+        if socket?.hasOldFragments() == true {
+            close(.policyViolation, reason: "the message was not finished within a heartbeat's time")
+        } else if wasHeard {
             wasHeard = false
             socket?.sendPing(ByteBuffer(string: "heartbeat"))
         } else {

@@ -84,6 +84,8 @@ package final class WebSocketHandler: ChannelInboundHandler, RemovableChannelHan
 
     /// Whether the peer keeps up with what is sent: less than the high-water mark of bytes wait.
     package private(set) var isWritable = false
+    /// As ``WebSocketStateMachine/hasOldFragments()``.
+    package func hasOldFragments() -> Bool { state.hasOldFragments() }
 
     /// Bytes that were sent and that the system has not taken yet.
     package var bufferedBytes: Int {

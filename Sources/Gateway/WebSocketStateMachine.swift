@@ -47,6 +47,8 @@ package struct WebSocketStateMachine {
         var text = ByteBuffer()
         var count = 1
         var validator = UTF8Validator()
+        /// Whether it was unfinished when it was looked at last.
+        var isOld = false
     }
 
     /// The frame that is being read.
@@ -87,6 +89,13 @@ package struct WebSocketStateMachine {
     package var isOpen: Bool { state == .open }
     /// Whether messages are taken although we have sent a close frame.
     package var isLingering: Bool { state == .lingering }
+
+    /// Whether a message of which some fragments came was unfinished already when this was asked before. Its pieces take
+    /// memory, and no silence gives it away: control frames may come between them.
+    package mutating func hasOldFragments() -> Bool {
+        defer { fragments?.isOld = true }
+        return fragments?.isOld == true
+    }
 
     // MARK: What the peer does
 

@@ -134,9 +134,9 @@ final class SocketClient {
         try await send(#"{"type":"message","content":"\#(content)"\#(reference)}"#)
     }
 
-    func send(_ json: String) async throws {
-        try await channel.writeAndFlush(ByteBuffer(bytes: textBytes(json)))
-    }
+    func send(_ json: String) async throws { try await send(textBytes(json)) }
+
+    func send(_ bytes: [UInt8]) async throws { try await channel.writeAndFlush(ByteBuffer(bytes: bytes)) }
 
     /// The text of the next text frame. A close frame ends the test.
     func next() async throws -> String {
