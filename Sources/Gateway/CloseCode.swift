@@ -64,7 +64,7 @@ package enum CloseCode: UInt16, CaseIterable, Sendable {
         case .expired: "the token expired, get a new one"
         case .tooSlow: "reading too slowly, reconnect and resume"
         case .replaced: "replaced by a newer connection"
-        case .rateLimited: "too many messages, slow down"
+        case .rateLimited: "too many messages, slow down; Retry-After: 30"
         }
     }
 }
