@@ -12,8 +12,10 @@ package final class AcceptPace: Sendable {
     /// Newcomers that may be refused, or go before they are a WebSocket, for each event loop. One costs some 0.15 ms of it, so a
     /// flood has a sixth of the time.
     package static let refusalsPerSecond = 1000
-    /// How far the pace may be ahead or behind: refusals of that time may come at once, and newcomers never wait for longer.
-    private static let slack = TimeAmount.milliseconds(100)
+    /// Refusals of that time may come at once: no more, as whoever is here waits until they are done.
+    private static let burst = TimeAmount.milliseconds(5)
+    /// Newcomers never wait for longer before one is let in.
+    private static let longestPause = TimeAmount.milliseconds(100)
 
     private let interval: TimeAmount
     /// Until when those who were refused have used up the time that is theirs.
@@ -23,7 +25,7 @@ package final class AcceptPace: Sendable {
 
     /// Somebody came, and did not become a WebSocket.
     package func refused(at now: NIODeadline) {
-        due.withLock { due in due = min(max(due, now - Self.slack) + interval, now + Self.slack) }
+        due.withLock { due in due = min(max(due, now - Self.burst) + interval, now + Self.longestPause) }
     }
 
     /// - Returns: When the next may be let in; `nil` for now.

@@ -108,6 +108,8 @@ package final class Listener: Service {
         ServerBootstrap(group: group)
             .serverChannelOption(.backlog, value: 4096)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            // One newcomer at a time, and then whoever else has something: the pace is looked at for each.
+            .serverChannelOption(.maxMessagesPerRead, value: 1)
             .serverChannelInitializer { [pace] channel in
                 channel.eventLoop.makeCompletedFuture {
                     // Out of file descriptors: try again after a second instead of at once.

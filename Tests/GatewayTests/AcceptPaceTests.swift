@@ -13,7 +13,7 @@ struct AcceptPaceTests {
         func read(context: ChannelHandlerContext) { reads += 1 }
     }
 
-    private let pace = AcceptPace(refusalsPerSecond: 100)
+    private let pace = AcceptPace(refusalsPerSecond: 2000)
     private let socket = Socket()
     private let channel = EmbeddedChannel()
     private var loop: EmbeddedEventLoop { channel.embeddedEventLoop }
@@ -41,7 +41,7 @@ struct AcceptPaceTests {
             refuse(1)
             channel.read()
             #expect(socket.reads == number - 1)
-            loop.advanceTime(by: .milliseconds(10))
+            loop.advanceTime(by: .microseconds(500))
             #expect(socket.reads == number)
         }
         _ = try channel.finish()
