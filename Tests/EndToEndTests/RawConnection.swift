@@ -1,3 +1,4 @@
+import Foundation
 import NIOCore
 import NIOPosix
 
@@ -25,6 +26,18 @@ final class RawConnection: Sendable {
                 }
             }
             .connect(host: "127.0.0.1", port: port).get()
+    }
+
+    /// As `init`; `nil` if the other side ends it as soon as it is there.
+    static func unlessReset(to port: Int, from address: String?) async throws -> RawConnection? {
+        do {
+            return try await RawConnection(to: port, from: address)
+        } catch let error as NIOConnectionError {
+            guard error.connectionErrors.allSatisfy({ ($0.error as? IOError)?.errnoCode == ECONNRESET }) else {
+                throw error
+            }
+            return nil
+        }
     }
 
     deinit { channel.close(promise: nil) }
