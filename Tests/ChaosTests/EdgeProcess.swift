@@ -24,7 +24,10 @@ final class EdgeProcess: @unchecked Sendable {
             "-f", GatewayProcess.root.appendingPathComponent("deploy/haproxy.cfg").path, "-f", servers.path,
         ]
         process.environment = ProcessInfo.processInfo.environment.merging(
-            ["SERVERS_IN_OTHER_FILE": "1", "EDGE_PORT": "\(port)", "EDGE_HOST": "127.0.0.1"]
+            [
+                "SERVERS_IN_OTHER_FILE": "1", "EDGE_PORT": "\(port)", "EDGE_HOST": "127.0.0.1",
+                "EDGE_REFUSALS_PER_ADDRESS": "999999",
+            ]
         ) { $1 }.merging(
             ["PATH": "\(ProcessInfo.processInfo.environment["PATH"] ?? ""):/usr/sbin:/sbin"]
         ) { $1 }

@@ -103,6 +103,7 @@ final class DirectStack: Sendable {
             environment: [
                 "SERVERS_IN_OTHER_FILE": "1", "EDGE_PORT": "\(first)", "EDGE_HOST": "127.0.0.1",
                 "EDGE_TLS_PORT": "\(tlsPort)",
+                "EDGE_REFUSALS_PER_ADDRESS": "999999",
                 "PATH": "\(ProcessInfo.processInfo.environment["PATH"] ?? ""):/usr/sbin:/sbin",
             ].merging(edgeSettings) { $1 },
             output: folder.appendingPathComponent("edge.log")

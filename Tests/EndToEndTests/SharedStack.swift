@@ -22,7 +22,8 @@ struct DeployedStack: Sendable {
             Repository.root.appendingPathComponent("deploy/run").path,
             ["--no-build"],
             environment: [
-                "PORT": "\(port)", "EDGE_HOST": "127.0.0.1", "DATA_DIR": folder.path, "GATEWAYS": "2",
+                "PORT": "\(port)", "EDGE_HOST": "127.0.0.1", "EDGE_REFUSALS_PER_ADDRESS": "999999",
+                "DATA_DIR": folder.path, "GATEWAYS": "2",
                 "BIN_DIR": Repository.programs.path, "LOG_LEVEL": "debug",
             ].merging(Stack.noLimits) { $1 }.merging(settings) { $1 },
             // It ends its parts in order then.
