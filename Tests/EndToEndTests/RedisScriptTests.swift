@@ -31,7 +31,8 @@ struct RedisScriptTests {
                     folder.path, "redis://host:1/0", "--port", "0", "--unixsocket",
                     folder.appendingPathComponent("s").path,
                 ],
-                environment: ["REDIS_URL_FILE": folder.appendingPathComponent("url").path],
+                environment: ["REDIS_URL_FILE": folder.appendingPathComponent("url").path]
+                    .merging(start == 1 ? [:] : ["REDIS_MAXMEMORY": "100mb"]) { $1 },
                 output: folder.appendingPathComponent("log")
             )
             defer { redis.send(SIGKILL) }
@@ -40,6 +41,15 @@ struct RedisScriptTests {
             let operatorPassword = try text("operator-password")
             let password = try #require(url.wholeMatch(of: /redis:\/\/messaging:([A-Za-z0-9]{32})@host:1\/0/)).output.1
             #expect(operatorPassword.wholeMatch(of: /[A-Za-z0-9]{32}/) != nil && operatorPassword != password)
+
+            let memory = try #require(
+                try await ask(operatorPassword, "CONFIG", "GET", "maxmemory").split(separator: "\n").last.flatMap {
+                    Int($0)
+                }
+            )
+            #expect(
+                start == 1 ? memory > 0 && memory < ProcessInfo.processInfo.physicalMemory * 2 / 3 : memory == 100 << 20
+            )
 
             #expect(try await ask(nil, "PING").contains("NOAUTH"))
             #expect(try await ask(operatorPassword, "SET", "start", "\(start)").contains("OK"))
