@@ -10,6 +10,8 @@ package struct Customer: Sendable, Equatable, Identifiable {
     package let updatedAt: Timestamp
     /// Counts the changes, so that two at the same moment can't undo each other.
     package let version: Int
+    /// Identities that were proved, where an earlier version noted it: in the record, of each channel the last one.
+    let notedAsProved: [ChannelIdentity]
 
     /// Reads a record; `nil` when it lacks what every record has.
     init?(id: UniqueID, fields: RecordFields) {
@@ -30,6 +32,9 @@ package struct Customer: Sendable, Equatable, Identifiable {
         self.createdAt = createdAt
         updatedAt = fields.timestamp("updatedAt") ?? createdAt
         self.version = version
+        notedAsProved = CustomerChannel.allCases.compactMap { channel in
+            fields["proved:\(channel.rawValue)"].map { ChannelIdentity(channel: channel, channelID: $0) }
+        }
     }
 }
 

@@ -7,7 +7,8 @@ import NIOCore
 /// is made up for by whoever goes on: the same request again, or any customer-api at its next look for marks
 /// (``goOn(removingFile:)``). Several may do it at once.
 ///
-/// What stays: entries of the audit log, which name the id; where no conversation names them any more, the places of
+/// What stays: entries of the audit log, which name the id; that identities were proved which the customer had before and gave
+/// up, of which there is a digest only; where no conversation names them any more, the places of
 /// `clientMessageId`s, which nobody can read and which end after a day; and what Redis's files and backups hold until they are
 /// written anew.
 package struct CustomerErasure: Sendable {
@@ -47,7 +48,7 @@ package struct CustomerErasure: Sendable {
     ) async throws -> Progress {
         let record = try await begin(customer, by: author)
         var progress = Progress()
-        for identity in record?.profile.identities ?? [] { try await claims.release(identity, of: customer) }
+        for identity in record?.profile.identities ?? [] { try await claims.forget(identity, of: customer) }
         while true {
             let first = try await redis.answer(
                 to: RedisCommand("ZRANGE", Keyspace.customerConversations(customer), "0", "0")

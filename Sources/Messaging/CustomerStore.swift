@@ -75,7 +75,8 @@ package struct CustomerStore: Sendable {
     }
 
     /// Changes a customer. A new identity is claimed before the record lists it; one that was given up is released after,
-    /// and the next token request with it makes a new customer.
+    /// and the next token request with it makes a new customer. Wherever an identity goes, that it was proved goes with it:
+    /// ``Keyspace/proved(_:)`` is not the customer's.
     ///
     /// - Parameters:
     ///   - author: For the audit log.
@@ -114,6 +115,8 @@ package struct CustomerStore: Sendable {
         let released = before.filter { !after.contains($0) }
         let isHere = { (identity: ChannelIdentity) in Partition(of: identity) == id.partition }
         let claimedHere = claimed.filter(isHere)
+        // Before they go: in this record nobody would look for it then. To note it too early, or again, does no harm.
+        for identity in old?.notedAsProved ?? [] { try await claims.noteProved(identity) }
         let reservations = try await reserve(claimed.filter { !isHere($0) }, for: id)
 
         var command = RedisCommand(evaluating: Scripts.writeCustomer, keys: [Keyspace.prefix(id.partition)])

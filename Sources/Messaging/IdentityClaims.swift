@@ -1,3 +1,4 @@
+import Crypto
 import Hiredis
 
 /// Claims of channel identities in partitions other than their customer's, where record and claim can't be written in
@@ -69,9 +70,21 @@ struct IdentityClaims: Sendable {
         _ = try await replace(reservation.identity, reservation.value, with: "")
     }
 
-    /// The record does not list the identity any more.
+    /// The record does not list the identity any more. That it was proved stays.
     func release(_ identity: ChannelIdentity, of customer: UniqueID) async throws(MessagingError) {
         _ = try await replace(identity, customer.description, with: "")
+    }
+
+    /// The customer is erased. That the identity was proved is forgotten in the same step, if nobody else has it by now.
+    func forget(_ identity: ChannelIdentity, of customer: UniqueID) async throws(MessagingError) {
+        _ = try await replace(identity, customer.description, with: "", forgettingProof: true)
+    }
+
+    /// Notes that an identity was proved, where only a customer's record says so.
+    func noteProved(_ identity: ChannelIdentity) async throws(MessagingError) {
+        var command = RedisCommand("SET", Keyspace.proved(identity), "1")
+        command.mustBeReplicated = true
+        _ = try await redis.answer(to: command)
     }
 
     /// Finds out who has an identity whose claim was seen to hold `value`, and puts the claim right.
@@ -98,7 +111,8 @@ struct IdentityClaims: Sendable {
         _ identity: ChannelIdentity,
         _ seen: String,
         with value: String,
-        leastAge: Duration = .zero
+        leastAge: Duration = .zero,
+        forgettingProof: Bool = false
     ) async throws(MessagingError) -> Int {
         var command = RedisCommand(
             evaluating: Scripts.settleIdentity,
@@ -108,6 +122,7 @@ struct IdentityClaims: Sendable {
         command.append(seen)
         command.append(value)
         command.append(leastAge.milliseconds)
+        command.append(forgettingProof ? identity.digest : "")
         guard let reply = try await redis.answer(to: command).int else {
             throw .unexpectedReply(to: Scripts.settleIdentity.name)
         }
@@ -118,6 +133,9 @@ struct IdentityClaims: Sendable {
 extension ChannelIdentity {
     /// As scripts take it: what follows `identity:` in ``Keyspace/identity(_:)``.
     var suffix: String { "\(channel.rawValue):\(channelID)" }
+
+    /// What stands for it where it is not to be read: 16 bytes of SHA-256, hex.
+    var digest: String { SHA256.text(of: Array(suffix.utf8), bytes: 16) }
 }
 
 extension MessagingError {

@@ -8,7 +8,8 @@
 /// | --- | --- | --- | --- |
 /// | `layout` | string | the number of partitions, set once | none |
 /// | `{p}:identity:CHANNEL:CHANNELID` | string | the id of the customer who has that channel identity, or `ID@MS`: reserved for ID at MS by a creation under way | none |
-/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to; `row`; `tokensRevokedAt`; `proved:CHANNEL`: the channel id of that channel that was proved | none |
+/// | `{p}:proved:IDENTITY` | string | `1`: that channel identity was proved once, whoever has it; IDENTITY = 16 bytes of SHA-256 of `CHANNEL:CHANNELID`, hex | until the customer who has it is erased |
+/// | `{p}:customer:ID` | hash | the guide's fields; times in ms since 1970 UTC; `conversation`: the one its next message goes to; `row`; `tokensRevokedAt`; `proved:CHANNEL`, of an earlier version: the channel id of that channel that was proved | none |
 /// | `{p}:customer-ids` | string | the ids of the partition's customers, 16 bytes each, in the order of creation; the number of an id, from 0, is its customer's `row` | none |
 /// | `{p}:customer-times` | string | `lastInteractionAt` of each row (ms, up to 200 ms old), 6 bytes each | none |
 /// | `{p}:customer-touches` | string | a mark for each 128 rows, 8 bytes each; another one with each new time among them | none |
@@ -66,6 +67,9 @@ package enum Keyspace {
 
     package static func identity(_ identity: ChannelIdentity) -> String {
         "\(prefix(Partition(of: identity)))identity:\(identity.channel.rawValue):\(identity.channelID)"
+    }
+    package static func proved(_ identity: ChannelIdentity) -> String {
+        "\(prefix(Partition(of: identity)))proved:\(identity.digest)"
     }
     package static func customer(_ id: UniqueID) -> String { "\(prefix(id.partition))customer:\(id)" }
     package static func customerIDs(in partition: Partition) -> String { "\(prefix(partition))customer-ids" }

@@ -44,18 +44,7 @@ package struct Token: Sendable, CustomStringConvertible, CustomDebugStringConver
 
     /// SHA-256 of ``text``: 64 lower-case hexadecimal digits. The UUID's 116 random bits make salt and stretching
     /// pointless.
-    package var hash: String {
-        let digits = Array("0123456789abcdef".utf8)
-        return String(unsafeUninitializedCapacity: 64) { buffer in
-            var count = 0
-            for byte in SHA256.hash(data: Array(text.utf8)) {
-                buffer[count] = digits[Int(byte >> 4)]
-                buffer[count + 1] = digits[Int(byte & 15)]
-                count += 2
-            }
-            return count
-        }
-    }
+    package var hash: String { SHA256.text(of: Array(text.utf8)) }
 
     package var description: String { isCustomer ? "customer token" : "agent token" }
     package var debugDescription: String { description }

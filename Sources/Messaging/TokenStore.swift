@@ -72,7 +72,7 @@ package struct TokenStore: Sendable {
     ///   - name: 1 to 100 characters; used only when the customer is new.
     ///   - identity: `channelID` is 1 to 128 bytes of UTF-8, compared byte for byte within its channel.
     ///   - isProved: whether whoever asks has proved that the identity is theirs. From the first time on, nobody gets a
-    ///     token for it without.
+    ///     token for it without, whoever has the identity by then.
     /// - Throws: ``MessagingError`` `.forbidden`: the identity was proved before, and is not now; `.rateLimited`;
     ///   `.storeUnavailable`: Redis gave no answer, or somebody is just claiming this identity.
     ///   A token may then exist that nobody holds; it expires by itself, so simply repeat.
@@ -165,6 +165,7 @@ package struct TokenStore: Sendable {
         command.append(identity?.channel.rawValue ?? "")
         command.append(identity?.channelID ?? "")
         command.append(identity?.channel.customerField ?? "name")
+        command.append(identity?.digest ?? "")
         command.append(name)
         command.append(name.foldedForSearch)
         command.append(token.hash)

@@ -24,56 +24,63 @@ struct TestAPI: Sendable {
         _ body: @Sendable (TestAPI) async throws -> Void
     ) async throws {
         await turnstile.enter()
-        do { try await start(configure, body) } catch {
+        do { try await withRedis { try await start(on: $0, configure, body) } } catch {
             await turnstile.leave()
             throw error
         }
         await turnstile.leave()
     }
 
+    /// Another customer-api over the same Redis, as after a restart or with other settings.
+    func another(
+        _ configure: @Sendable (inout Configuration) -> Void = { _ in },
+        _ body: @Sendable (TestAPI) async throws -> Void
+    ) async throws {
+        try await Self.start(on: server, configure, body)
+    }
+
     private static func start(
+        on server: RedisServer,
         _ configure: @Sendable (inout Configuration) -> Void,
         _ body: @Sendable (TestAPI) async throws -> Void
     ) async throws {
-        try await withRedis { server in
-            let url = try RedisConfiguration(url: server.programsURL)
-            var configuration = Configuration(redis: url)
-            configuration.host = "127.0.0.1"
-            configuration.port = 0
-            // Tests ask for more tokens from one address than people do.
-            configuration.tokenRequestsPerMinute = 0
-            configuration.customerTokensPerMinute = 0
-            configure(&configuration)
-            let logs = LogLines()
-            let (ports, port) = AsyncStream.makeStream(of: Int.self)
-            let application = buildApplication(configuration: configuration, logger: logs.logger) {
-                port.yield($0)
+        let url = try RedisConfiguration(url: server.programsURL)
+        var configuration = Configuration(redis: url)
+        configuration.host = "127.0.0.1"
+        configuration.port = 0
+        // Tests ask for more tokens from one address than people do.
+        configuration.tokenRequestsPerMinute = 0
+        configuration.customerTokensPerMinute = 0
+        configure(&configuration)
+        let logs = LogLines()
+        let (ports, port) = AsyncStream.makeStream(of: Int.self)
+        let application = buildApplication(configuration: configuration, logger: logs.logger) {
+            port.yield($0)
+        }
+        let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+        // What tests look at in Redis, the programs' user may not.
+        let redis = RedisClient(
+            configuration: try RedisConfiguration(url: server.url),
+            eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
+            logger: quiet
+        )
+        let services = ServiceGroup(services: [redis, application], logger: quiet)
+        try await withThrowingTaskGroup(of: Void.self) { tasks in
+            tasks.addTask {
+                defer { port.finish() }
+                try await services.run()
             }
-            let quiet = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
-            // What tests look at in Redis, the programs' user may not.
-            let redis = RedisClient(
-                configuration: try RedisConfiguration(url: server.url),
-                eventLoopGroup: MultiThreadedEventLoopGroup.singleton,
-                logger: quiet
-            )
-            let services = ServiceGroup(services: [redis, application], logger: quiet)
-            try await withThrowingTaskGroup(of: Void.self) { tasks in
-                tasks.addTask {
-                    defer { port.finish() }
-                    try await services.run()
-                }
-                if let number = await ports.first(where: { _ in true }) {
-                    do {
-                        try await redis.waitUntilReady(timeout: .seconds(30))
-                        try await body(TestAPI(port: number, server: server, redis: redis, logs: logs))
-                    } catch {
-                        await services.triggerGracefulShutdown()
-                        throw error
-                    }
+            if let number = await ports.first(where: { _ in true }) {
+                do {
+                    try await redis.waitUntilReady(timeout: .seconds(30))
+                    try await body(TestAPI(port: number, server: server, redis: redis, logs: logs))
+                } catch {
                     await services.triggerGracefulShutdown()
+                    throw error
                 }
-                try await tasks.waitForAll()
+                await services.triggerGracefulShutdown()
             }
+            try await tasks.waitForAll()
         }
     }
 

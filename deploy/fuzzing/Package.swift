@@ -76,6 +76,7 @@ let package = Package(
             "Principal",
             "Publication",
             "RecordFields",
+            "SHA256+Text",
             "Timestamp",
             "Token",
             "TrustedProxies",

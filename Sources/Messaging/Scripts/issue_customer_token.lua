@@ -7,13 +7,14 @@
 -- ARGV[3]   channel of the token; '' (with 'customer' only) for the customer's primary channel
 -- ARGV[4]   channel id; '' if the token is not asked for by identity
 -- ARGV[5]   the customer's field that holds this channel id
--- ARGV[6]   name, used only when the customer is new
--- ARGV[7]   the name as it is searched
--- ARGV[8]   SHA-256 of the token, hex
--- ARGV[9]   lifetime of the token, ms
--- ARGV[10]  how many live tokens a customer may have; the oldest beyond that end
--- ARGV[11]  '1' if whoever asks has proved that the identity is theirs
--- ARGV[12]  how many tokens a customer may get within a minute before one is refused to who names an identity; 0 for any
+-- ARGV[6]   the identity's digest; '' without one
+-- ARGV[7]   name, used only when the customer is new
+-- ARGV[8]   the name as it is searched
+-- ARGV[9]   SHA-256 of the token, hex
+-- ARGV[10]  lifetime of the token, ms
+-- ARGV[11]  how many live tokens a customer may have; the oldest beyond that end
+-- ARGV[12]  '1' if whoever asks has proved that the identity is theirs
+-- ARGV[13]  how many tokens a customer may get within a minute before one is refused to who names an identity; 0 for any
 --           number
 --
 -- Reply     {'issued', customer id, name, channel, expiry in ms}
@@ -25,15 +26,22 @@
 --           {'unknown'}                 there is no such customer
 local prefix = KEYS[1]
 local byIdentity = ARGV[1] == 'identity'
-local id, channel, channelID, field = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
-local name, nameFolded, hash = ARGV[6], ARGV[7], ARGV[8]
-local lifetime, maxTokens = tonumber(ARGV[9]), tonumber(ARGV[10])
-local isProved, perMinute = ARGV[11] == '1', tonumber(ARGV[12])
+local id, channel, channelID, field, digest = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
+local name, nameFolded, hash = ARGV[7], ARGV[8], ARGV[9]
+local lifetime, maxTokens = tonumber(ARGV[10]), tonumber(ARGV[11])
+local isProved, perMinute = ARGV[12] == '1', tonumber(ARGV[13])
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 if byIdentity then
+    -- A fact about the identity, kept where the identity belongs: it does not matter who has it, or whether anybody has.
+    local proved = prefix .. 'proved:' .. digest
+    if isProved then
+        redis.call('SET', proved, '1')
+    elseif redis.call('EXISTS', proved) == 1 then
+        return {'unproved'}
+    end
     local claim = prefix .. 'identity:' .. channel .. ':' .. channelID
     local holder = redis.call('GET', claim)
     if not holder then
@@ -51,8 +59,8 @@ if byIdentity then
     end
 end
 
-local proved = 'proved:' .. channel
-local customer = redis.call('HMGET', prefix .. 'customer:' .. id, 'name', 'primaryChannel', field, proved)
+-- The last is where an earlier version noted what was proved.
+local customer = redis.call('HMGET', prefix .. 'customer:' .. id, 'name', 'primaryChannel', field, 'proved:' .. channel)
 if not customer[1] then
     return {'unknown'}
 end
@@ -62,9 +70,7 @@ if channelID ~= '' and not byIdentity then
         return {'unlisted'}
     end
 end
-if channelID ~= '' and customer[4] ~= channelID and isProved then
-    redis.call('HSET', prefix .. 'customer:' .. id, proved, channelID)
-elseif channelID ~= '' and customer[4] == channelID and not isProved then
+if channelID ~= '' and customer[4] == channelID and not isProved then
     return {'unproved'}
 end
 if channel == '' then
