@@ -58,7 +58,7 @@ let package = Package(
                 "add_attachment", "agent_tokens", "audit", "begin_erasure", "count_login_attempt", "create_agent", "customer_changes",
                 "customer_rows", "delete_canned_answer", "erase_attachment", "erase_conversation", "finish_erasure",
                 "forget_login_failures", "index_customers", "issue_agent_token",
-                "issue_customer_token", "read_customers", "read_token", "reserve_identity", "revoke_agent_token",
+                "issue_customer_token", "proofs", "read_customers", "read_token", "reserve_identity", "revoke_agent_token",
                 "revoke_customer_token", "revoke_tokens", "settle_identity", "trim_audit", "update_agent", "write_canned_answer",
                 "write_customer",
             ].map { .embedInCode("Scripts/\($0).lua") },

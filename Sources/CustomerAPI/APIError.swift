@@ -68,7 +68,7 @@ extension APIError {
             case .notFound: .notFound
             case .conflict, .limitReached: .conflict
             case .preconditionFailed: .preconditionFailed
-            case .forbidden: .forbidden
+            case .forbidden, .proofUsed: .forbidden
             case .unauthenticated: .unauthorized
             case .rateLimited: .tooManyRequests
             case .storeUnavailable: .serviceUnavailable

@@ -17,8 +17,8 @@ struct CustomerTokenRoutes: Sendable {
             let body = try await bodies.read(CustomerTokenRequest.self, from: request)
             let issued: IssuedToken
             do {
-                let isProved = try proof.check(body.claim, of: body.identity)
-                issued = try await tokens.issueToken(named: body.name, for: body.identity, isProved: isProved)
+                let use = try proof.check(body.claim, of: body.identity, by: context.clientAddress)
+                issued = try await tokens.issueToken(named: body.name, for: body.identity, proof: use)
             } catch {
                 await note(APIError(error), of: body.identity.channel, from: context.clientAddress)
                 throw error

@@ -8,7 +8,7 @@ package import Messaging
 /// signature: HMAC-SHA-256, in hexadecimal digits, of `CHANNEL`, a line feed, `CHANNELID`, a line feed, `EXPIRES`. No channel has
 /// a line feed and neither have digits, so no two identities have the same text, whatever a channel id holds.
 ///
-/// A signature may be used again until it expires: it is the customer's own, as a token is.
+/// A signature is the client's that uses it first, which may use it again until it expires (``ProofUse``).
 ///
 /// Source: RFC 2104; design.md §5.
 package struct IdentityProof: Sendable {
@@ -21,8 +21,8 @@ package struct IdentityProof: Sendable {
     package static let minSecretCharacters = 32
     /// How many secrets a channel may have at once.
     package static let maxSecrets = 2
-    /// How far ahead a signature may expire: a day, and an hour for clocks that differ and what rounds up.
-    static let maxLifetime = 25 * 3600
+    /// How far ahead a signature may expire, in seconds, and ``ProofUse/clockSlack`` more.
+    static let maxLifetime = 24 * 3600
 
     /// Channels whose ids a customer's own program makes up, so that it can make up one that nobody guesses.
     static let selfChosen: Set<CustomerChannel> = [.web, .app]
@@ -39,13 +39,19 @@ package struct IdentityProof: Sendable {
         let expires: Int?
     }
 
-    /// - Returns: Whether the identity was proved; `false` where the channel demands no proof.
+    /// - Parameter address: The client's.
+    /// - Returns: What proves the identity, if nobody else has used it; `nil` where the channel demands no proof.
     /// - Throws: 403 `proof_required`, `proof_invalid`, `proof_expired`, `channel_closed`; 422 for an expiry that is too
     ///   far ahead, and for an id that can be guessed.
-    func check(_ claim: Claim, of identity: ChannelIdentity, at now: Timestamp = .now) throws(APIError) -> Bool {
+    func check(
+        _ claim: Claim,
+        of identity: ChannelIdentity,
+        by address: NetworkAddress,
+        at now: Timestamp = .now
+    ) throws(APIError) -> ProofUse? {
         guard let keys = keys[identity.channel] else {
             if isRequired { try checkUnproved(identity) }
-            return false
+            return nil
         }
         guard let signature = claim.signature else { throw .proofRequired("signature", identity.channel) }
         guard let expires = claim.expires else { throw .proofRequired("expires", identity.channel) }
@@ -62,10 +68,10 @@ package struct IdentityProof: Sendable {
         guard expires > seconds else {
             throw APIError(.forbidden, "proof_expired", "The signature has expired. Get a new one.", field: "expires")
         }
-        guard expires - seconds <= Self.maxLifetime else {
+        guard expires - seconds <= Self.maxLifetime + ProofUse.clockSlack else {
             throw .invalid("expires", "\"expires\" must not be more than 24 hours ahead.")
         }
-        return true
+        return ProofUse(of: code, expires: expires, by: address)
     }
 
     private func isSignature(

@@ -17,6 +17,8 @@
 /// | `{p}:customers` | zset | ids of customers without a `row`, stored by a version before there were rows; emptied by customer-api | as its last member |
 /// | `{p}:token:HASH` | hash | `kind` (`customer` or `agent`), `id`, `channel` (customers), `issuedAt`, `expiresAt`; HASH = SHA-256 of the token, hex | `PEXPIREAT` expiry |
 /// | `{p}:customer-tokens:ID` | zset | that customer's live token hashes by expiry (ms) | as its last token |
+/// | `{p}:proof:DIGEST` | string | who used that proof of identity first: 16 bytes of SHA-256 of signature and address, hex, and the customer's id; empty: it was ended with the customer's tokens; DIGEST = 16 bytes of SHA-256 of the signature, hex. In the partition of the identity, and in its customer's | `PEXPIREAT` the proof's expiry + 5 min |
+/// | `{p}:customer-proofs:ID` | zset | digests of the proofs that customer's tokens were given for, by when they are forgotten (ms), and under an empty name that of the last one that was dropped because there were 1,000 | as its last proof |
 /// | `{p}:customer-conversations:ID` | zset | that customer's conversation ids by creation (ms) | none |
 /// | `{p}:aliases:ID` | hash | that customer's own names for conversations → conversation id | none |
 /// | `{p}:conversation:ID` | hash | ``Conversation``'s fields | none |

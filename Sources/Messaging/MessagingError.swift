@@ -16,6 +16,8 @@ package struct MessagingError: Error, Sendable {
         case preconditionFailed = "precondition_failed"
         /// The principal may not do this.
         case forbidden
+        /// A proof of identity that was used by somebody else, or ended with a customer's tokens.
+        case proofUsed = "proof_used"
         /// No such token, or it ended.
         case unauthenticated
         /// Too often; `retryAfter` tells when again.

@@ -2,11 +2,11 @@ import Hiredis
 
 /// The scripts of customers, agents, tokens, and of what agents and customers keep. Those that end one token of an agent
 /// after the other begin with `agent_tokens.lua`, those that write what customers are listed by with `customer_rows.lua`,
-/// and those whose acts are kept in the audit log with `audit.lua`.
+/// those that take or end proofs of identity with `proofs.lua`, and those whose acts are kept in the audit log with `audit.lua`.
 extension Scripts {
     static let issueCustomerToken = RedisScript(
         name: "issue_customer_token",
-        source: PackageResources.audit_lua + PackageResources.customer_rows_lua
+        source: PackageResources.audit_lua + PackageResources.customer_rows_lua + PackageResources.proofs_lua
             + PackageResources.issue_customer_token_lua,
         mustBeReplicated: true
     )
@@ -55,7 +55,8 @@ extension Scripts {
     )
     static let revokeTokens = publishing(
         "revoke_tokens",
-        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.revoke_tokens_lua,
+        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.proofs_lua
+            + PackageResources.revoke_tokens_lua,
         mustBeReplicated: true
     )
     static let revokeCustomerToken = publishing(
@@ -82,7 +83,7 @@ extension Scripts {
     static let beginErasure = publishing(
         "begin_erasure",
         PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.customer_rows_lua
-            + PackageResources.begin_erasure_lua,
+            + PackageResources.proofs_lua + PackageResources.begin_erasure_lua,
         mustBeReplicated: true
     )
     static let eraseConversation = publishing(

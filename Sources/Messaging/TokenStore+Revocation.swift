@@ -21,7 +21,7 @@ extension TokenStore {
         _ = try await redis.lastingAnswer(to: command)
     }
 
-    /// Ends all tokens of a customer.
+    /// Ends all tokens of a customer, and the proofs of identity that they were given for.
     ///
     /// - Returns: How many live ones there were.
     /// - Throws: ``MessagingError`` `.notFound`; `.storeUnavailable`: Redis gave no answer, or has the revocation and no

@@ -71,9 +71,11 @@ package struct TokenStore: Sendable {
     /// - Parameters:
     ///   - name: 1 to 100 characters; used only when the customer is new.
     ///   - identity: `channelID` is 1 to 128 bytes of UTF-8, compared byte for byte within its channel.
-    ///   - isProved: whether whoever asks has proved that the identity is theirs. From the first time on, nobody gets a
-    ///     token for it without, whoever has the identity by then.
-    /// - Throws: ``MessagingError`` `.forbidden`: the identity was proved before, and is not now; `.rateLimited`;
+    ///   - proof: that the identity is theirs who ask, which was found to be good. From the first one on, nobody gets a token
+    ///     for the identity without, whoever has it by then. In the same step the proof becomes this client's and this
+    ///     customer's.
+    /// - Throws: ``MessagingError`` `.forbidden`: the identity was proved before, and is not now; `.proofUsed`: by another
+    ///   client or for another customer, or it was ended with the customer's tokens; `.rateLimited`;
     ///   `.storeUnavailable`: Redis gave no answer, or somebody is just claiming this identity.
     ///   A token may then exist that nobody holds; it expires by itself, so simply repeat.
     /// - Complexity: One round trip, two for a linked identity; constant time in Redis.
@@ -82,27 +84,33 @@ package struct TokenStore: Sendable {
     package func issueToken(
         named name: String,
         for identity: ChannelIdentity,
-        isProved: Bool = false
+        proof: ProofUse? = nil
     ) async throws(MessagingError) -> IssuedToken {
         let home = Partition(of: identity)
+        var former: UniqueID?
         for _ in 0..<3 {
             let token = Token.forCustomer(in: home)
-            switch try await issue(token, .identity(newID: UniqueID(in: home)), identity, name: name, isProved) {
+            let subject = Subject.identity(newID: UniqueID(in: home))
+            switch try await issue(token, subject, identity, name: name, proof, former: former) {
             case .issued(let issued):
                 return issued
             case .reserved(let value):
                 _ = try await claims.settle(identity, seen: value)
             case .elsewhere(let customer):
                 let token = Token.forCustomer(customer)
-                switch try await issue(token, .customer(customer), identity, name: "", isProved) {
+                switch try await issue(token, .customer(customer), identity, name: "", proof, former: former) {
                 case .issued(let issued): return issued
                 case .unproved: throw .unproved(identity)
+                case .used: throw .usedProof
                 case .limited(let wait): throw .tooManyTokens(wait)
                 case .elsewhere, .reserved, .unlisted, .unknown: break
                 }
                 _ = try await claims.settle(identity, seen: customer.description)
+                former = customer
             case .unproved:
                 throw .unproved(identity)
+            case .used:
+                throw .usedProof
             case .limited(let wait):
                 throw .tooManyTokens(wait)
             case .unlisted, .unknown:
@@ -137,6 +145,7 @@ package struct TokenStore: Sendable {
         case elsewhere(UniqueID)
         case reserved(value: String)
         case unproved
+        case used
         case limited(Duration)
         case unlisted
         case unknown
@@ -147,7 +156,8 @@ package struct TokenStore: Sendable {
         _ subject: Subject,
         _ identity: ChannelIdentity?,
         name: String,
-        _ isProved: Bool = false,
+        _ proof: ProofUse? = nil,
+        former: UniqueID? = nil,
         audit record: AuditRecord? = nil
     ) async throws(MessagingError) -> Outcome {
         var command = RedisCommand(
@@ -171,7 +181,11 @@ package struct TokenStore: Sendable {
         command.append(token.hash)
         command.append(lifetime.milliseconds)
         command.append(Self.maxLiveTokens)
-        command.append(isProved ? "1" : "0")
+        command.append(proof?.digest ?? "")
+        command.append(proof?.user ?? "")
+        command.append(proof?.remembered.milliseconds ?? 0)
+        command.append(former?.description ?? "")
+        command.append(ProofUse.maxRemembered)
         command.append(perMinute)
         command.append(record)
 
@@ -196,6 +210,7 @@ package struct TokenStore: Sendable {
             return .elsewhere(id)
         case "reserved" where words.count == 2: return .reserved(value: words[1])
         case "unproved": return .unproved
+        case "used": return .used
         case "limited": return .limited(.milliseconds(reply.last?.int ?? 60_000))
         case "unlisted": return .unlisted
         case "unknown": return .unknown
@@ -249,6 +264,15 @@ extension MessagingError {
             .forbidden,
             "This \(identity.channel.rawValue) identity was proved before; without a proof nobody gets a token for it.",
             field: "channelId"
+        )
+    }
+
+    fileprivate static var usedProof: MessagingError {
+        MessagingError(
+            .proofUsed,
+            "This proof was used from another address or for another customer, or has ended with the customer's tokens. "
+                + "Sign a new one.",
+            field: "signature"
         )
     }
 

@@ -218,15 +218,16 @@ struct IdentityProofTests {
         try await TestAPI.run { api in
             let tokens = TokenStore(redis: api.redis, lifetime: .seconds(60))
             let identity = ChannelIdentity(channel: .weChat, channelID: Self.openID)
+            func proof(_ number: UInt8) -> ProofUse { ProofUse(of: [number], expires: Self.soon, by: .loopback) }
             let unproved = try await ask(api)
             #expect(unproved.status == 200)
-            let proved = try await tokens.issueToken(named: "a", for: identity, isProved: true)
+            let proved = try await tokens.issueToken(named: "a", for: identity, proof: proof(1))
             #expect(proved.customer.description == unproved.data["customerId"].text)
             let refused = try await ask(api)
             #expect(refused.status == 403)
             #expect(refused.code == "forbidden")
             #expect(refused.field == "channelId")
-            #expect(try await tokens.issueToken(named: "a", for: identity, isProved: true).customer == proved.customer)
+            #expect(try await tokens.issueToken(named: "a", for: identity, proof: proof(1)).customer == proved.customer)
             // Agents give tokens as before.
             let path = "/api/v1/customers/\(proved.customer)/token"
             #expect(try await api.call("POST", path, token: api.agentToken()).status == 200)
@@ -238,12 +239,12 @@ struct IdentityProofTests {
                 if Partition(of: linked) == proved.customer.partition { continue }
                 _ = try await customers.update(proved.customer) { $0.channelIDs[.line] = linked.channelID }
                 #expect(try await ask(api, channel: "LINE", id: linked.channelID).status == 200)
-                _ = try await tokens.issueToken(named: "a", for: linked, isProved: true)
+                _ = try await tokens.issueToken(named: "a", for: linked, proof: proof(2))
                 #expect(try await ask(api, channel: "LINE", id: linked.channelID).status == 403)
                 // Given up, it is nobody's, and still wants a proof.
                 _ = try await customers.update(proved.customer) { $0.channelIDs[.line] = "U-another" }
                 #expect(try await ask(api, channel: "LINE", id: linked.channelID).status == 403)
-                let fresh = try await tokens.issueToken(named: "a", for: linked, isProved: true)
+                let fresh = try await tokens.issueToken(named: "a", for: linked, proof: proof(3))
                 #expect(fresh.customer != proved.customer)
                 break
             }

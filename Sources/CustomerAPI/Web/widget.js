@@ -10,7 +10,8 @@
 //                  Whoever knows it is that customer. Without it each device has an identity of its own
 //   data-expires, data-signature
 //                  the proof that the visitor is who data-visitor says, where the channel has a secret: README.md,
-//                  "Identity proof". Then data-visitor may be any id of an account
+//                  "Identity proof". One for each page: no other address can use it then. data-visitor may be any id of an
+//                  account
 //   data-lang      `en` or `zh`; else the page's <html lang>, else the browser's
 //   data-theme     `light` or `dark`; else as the device
 //   data-color     the accent, `#rrggbb`

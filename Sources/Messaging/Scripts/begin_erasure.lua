@@ -1,6 +1,6 @@
 -- Begins to erase a customer: from here on there is no record, so no token, no message and no attachment is taken for it, it is
--- in no list, and its connections are closed ('x COUNT ID *'). What is left of the record stands under 'erasing' until all
--- else is gone. publish.lua, customer_rows.lua and audit.lua stand before this.
+-- in no list, its proofs of identity are of no use, and its connections are closed ('x COUNT ID *'). What is left of the record
+-- stands under 'erasing' until all else is gone. publish.lua, customer_rows.lua, proofs.lua and audit.lua stand before this.
 --
 -- KEYS[1]  prefix of the customer's partition
 -- ARGV[1]  customer id
@@ -25,6 +25,8 @@ if redis.call('EXISTS', record) == 1 then
         redis.call('DEL', prefix .. 'token:' .. hash)
     end
     redis.call('DEL', tokens)
+    end_proofs(prefix, id)
+    redis.call('DEL', prefix .. 'customer-proofs:' .. id)
     local boxes = {}
     add_customer(prefix, id, boxes, false)
     publish(prefix, boxes, 'x', id .. ' *', id)

@@ -1,5 +1,6 @@
--- Ends all tokens of a customer or an agent, and tells the gateways that hold connections of theirs: 'x COUNT ID *'.
--- audit.lua and publish.lua stand before this.
+-- Ends all tokens of a customer or an agent, and tells the gateways that hold connections of theirs: 'x COUNT ID *'. The
+-- proofs of identity that a customer's tokens were given for end as well. audit.lua, publish.lua and proofs.lua stand before
+-- this.
 --
 -- KEYS[1]  prefix of the customer's partition, or of the agents'
 -- ARGV[1]  'customer' or 'agent'
@@ -24,6 +25,7 @@ redis.call('HSET', record, 'tokensRevokedAt', string.format('%.0f', time[1] * 10
 
 local boxes = {}
 if kind == 'customer' then
+    end_proofs(prefix, id)
     add_customer(prefix, id, boxes, false)
 else
     add_agent(prefix, id, boxes, false)
