@@ -22,7 +22,8 @@ struct AuditRoutes: Sendable {
             }
             let filter = try filter(query)
             let size = try query.integer("size", in: 1...100) ?? 50
-            if after == nil { try await audit.append(AuditRecord(.auditRead, by: try context.author())) }
+            // Each page: where one begins to read is up to the reader.
+            try await audit.append(AuditRecord(.auditRead, by: try context.author()))
             let found = try await audit.entries(matching: filter, after: after, size: size)
             return try APIResponse.success(AuditPageJSON(entries: found.entries, next: found.next))
         }

@@ -211,4 +211,16 @@ struct AuditTests {
             #expect(try await log.entries(matching: filter, after: nil, size: 100).entries.first?.record == record)
         }
     }
+
+    @Test("Each look into it is kept, wherever it begins: a page is one") func looks() async throws {
+        try await TestAPI.run { api in
+            let root = try await api.agentToken("root", role: .admin)
+            for _ in 0..<3 { _ = try await entries(api, "after=9999999999999-0-64&size=1", root) }
+            let log = try await entries(api, "act=audit.read&size=100", root)
+            #expect(log.count == 4)
+            // One that is refused shows nothing.
+            #expect(try await api.call("GET", "/api/v1/audit?after=1", token: root).status == 422)
+            #expect(try await entries(api, "act=audit.read&size=100", root).count == 5)
+        }
+    }
 }
