@@ -55,7 +55,7 @@ let package = Package(
                 "add_note", "append_message", "change_assignment", "describe_conversations", "list_conversations",
                 "move_cursors", "publish", "publish_assignment", "publish_presence", "publish_typing", "read_log",
                 "register_agent", "register_customer", "tick",
-                "add_attachment", "agent_tokens", "audit", "begin_erasure", "count_login_attempt", "create_agent", "customer_changes",
+                "add_attachment", "agent_tokens", "audit", "audit_entry", "begin_erasure", "count_login_attempt", "create_agent", "customer_changes",
                 "customer_rows", "delete_canned_answer", "erase_attachment", "erase_conversation", "finish_erasure",
                 "forget_login_failures", "index_customers", "issue_agent_token",
                 "issue_customer_token", "proofs", "read_customers", "read_token", "reserve_identity", "revoke_agent_token",

@@ -14,13 +14,14 @@ struct MessageRoutes: Sendable {
             let id = try context.id(of: "conversation")
             let agent = try context.agent()
             let message = try await bodies.read(AgentMessage.self, from: request).message
-            return try await append(message, .agent(id: agent.id, role: agent.role, name: agent.name), id.description)
+            let principal = Principal.agent(id: agent.id, role: agent.role, name: agent.name)
+            return try await append(message, principal, at: context.clientAddress, id.description)
         }
     }
 
     /// - Parameter tokens: tell whose the token is.
     func add(toAll group: RouterGroup<APIContext>, tokens: TokenStore) {
-        group.post("messages") { request, _ in
+        group.post("messages") { request, context in
             let principal = try await tokens.authenticate(try request.bearerToken(of: "a customer token")).principal
             guard case .customer = principal else {
                 throw APIError(
@@ -30,16 +31,22 @@ struct MessageRoutes: Sendable {
                 )
             }
             let body = try await bodies.read(CustomerMessage.self, from: request)
-            return try await append(body.message, principal, body.conversation)
+            return try await append(body.message, principal, at: context.clientAddress, body.conversation)
         }
     }
 
-    private func append(_ message: MessageBody, _ principal: Principal, _ reference: String) async throws -> Response {
+    private func append(
+        _ message: MessageBody,
+        _ principal: Principal,
+        at address: NetworkAddress,
+        _ reference: String
+    ) async throws -> Response {
         let stored = try await conversations.append(
             message.content,
             metadata: message.metadata,
             clientMessageID: message.clientMessageID,
             from: principal,
+            at: address,
             to: reference,
             limits: limits
         )

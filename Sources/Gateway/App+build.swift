@@ -60,8 +60,8 @@ package struct GatewayApp {
                 }
                 hubs.authenticate(token, on: eventLoop, answer)
             },
-            makeDelegate: { token, dialect, eventLoop in
-                hubs.makeConnection(token: token, dialect: dialect, eventLoop: eventLoop)
+            makeDelegate: { token, address, dialect, eventLoop in
+                hubs.makeConnection(token: token, address: address, dialect: dialect, eventLoop: eventLoop)
             },
             isReady: { hubs.isReady },
             onListening: onListening

@@ -11,7 +11,7 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     let token: AuthenticatedToken
     let dialect: Dialect
     let begin = Timestamp.now
-    /// ``sender``, once it has sent something: many connections never do.
+    /// ``sender``: of an agent from the beginning, of a customer once it has sent something, as many never do.
     private var firstSender: MessageSender?
 
     var socket: WebSocketHandler?
@@ -86,11 +86,13 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
     /// next message; if none is, the connection is closed with 4008.
     static let maxFeeds = 10_000
 
-    init(hub: Hub, number: Int, token: AuthenticatedToken, dialect: Dialect) {
+    init(hub: Hub, number: Int, token: AuthenticatedToken, address: NetworkAddress, dialect: Dialect) {
         self.hub = hub
         self.number = number
         self.token = token
         self.dialect = dialect
+        // Here the address is at hand.
+        if principal.isAgent { firstSender = hub.log.sender(principal, origin: origin, address: address) }
     }
 
     var principal: Principal { token.principal }

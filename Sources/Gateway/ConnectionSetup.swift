@@ -59,7 +59,7 @@ struct ConnectionSetup {
                     admission.leave()
                     limits.leave(authenticated)
                 }
-                verdict(.accepted { makeHandler(authenticated, handshake.dialect, channel.eventLoop) })
+                verdict(.accepted { makeHandler(authenticated, address, handshake.dialect, channel.eventLoop) })
             } catch {
                 admission.leave()
                 let refusal = HTTPRefusal(error)
@@ -71,11 +71,12 @@ struct ConnectionSetup {
 
     private func makeHandler(
         _ token: AuthenticatedToken,
+        _ address: NetworkAddress,
         _ dialect: Dialect,
         _ eventLoop: any EventLoop
     ) -> WebSocketHandler {
         WebSocketHandler(
-            delegate: listener.makeDelegate(token, dialect, eventLoop),
+            delegate: listener.makeDelegate(token, address, dialect, eventLoop),
             eventLoop: eventLoop,
             maxMessageBytes: listener.maxMessageBytes,
             rate: listener.sendingRate.times(token.principal.isAgent ? SendingRate.agentsFactor : 1),

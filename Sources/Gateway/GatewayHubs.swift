@@ -51,10 +51,11 @@ package final class GatewayHubs: Service {
     /// What stands behind a new WebSocket of `eventLoop`. Must be called there.
     package func makeConnection(
         token: AuthenticatedToken,
+        address: NetworkAddress,
         dialect: Dialect,
         eventLoop: any EventLoop
     ) -> any WebSocketDelegate {
-        hub(of: eventLoop).makeConnection(token: token, dialect: dialect)
+        hub(of: eventLoop).makeConnection(token: token, address: address, dialect: dialect)
     }
 
     /// Asks Redis whom a token stands for, by the connection of `eventLoop`. Must be called there, and answers there.

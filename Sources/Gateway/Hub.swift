@@ -156,9 +156,9 @@ final class Hub: @unchecked Sendable {
 
     // MARK: Connections
 
-    func makeConnection(token: AuthenticatedToken, dialect: Dialect) -> Connection {
+    func makeConnection(token: AuthenticatedToken, address: NetworkAddress, dialect: Dialect) -> Connection {
         lastNumber += 1
-        return Connection(hub: self, number: lastNumber, token: token, dialect: dialect)
+        return Connection(hub: self, number: lastNumber, token: token, address: address, dialect: dialect)
     }
 
     func add(_ connection: Connection) {

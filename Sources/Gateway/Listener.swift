@@ -14,8 +14,9 @@ package final class Listener: Service {
         @Sendable (
             Token, any EventLoop, _ answer: @escaping (Result<AuthenticatedToken, MessagingError>) -> Void
         ) -> Void
-    /// Who stands behind a new WebSocket. Called on its event loop, after the handshake.
-    package typealias MakeDelegate = @Sendable (AuthenticatedToken, Dialect, any EventLoop) -> any WebSocketDelegate
+    /// Who stands behind a new WebSocket of a client with this address. Called on its event loop, after the handshake.
+    package typealias MakeDelegate =
+        @Sendable (AuthenticatedToken, NetworkAddress, Dialect, any EventLoop) -> any WebSocketDelegate
 
     package let admission: Admission
     let limits: ClientLimits

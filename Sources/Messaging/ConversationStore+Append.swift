@@ -10,6 +10,7 @@ extension ConversationStore {
     /// - Parameters:
     ///   - reference: which conversation: an id, a customer's own name for one, or empty.
     ///   - metadata: a JSON object.
+    ///   - address: the client's, for the audit log, which keeps it that an agent gets a conversation by answering.
     ///   - clientMessageID: with it, the same one of the same sender within 24 h is stored once, whichever way it came.
     /// - Throws: ``MessagingError`` `.notFound`, `.conflict` (another agent has it), `.forbidden`, `.limitReached`: not
     ///   stored. `.storeUnavailable`: repeat it with the same `clientMessageID`.
@@ -19,12 +20,13 @@ extension ConversationStore {
         metadata: ByteBuffer?,
         clientMessageID: String?,
         from principal: Principal,
+        at address: NetworkAddress? = nil,
         to reference: String,
         limits: MessageLog.Limits
     ) async throws(MessagingError) -> AppendedMessage {
         let clientMessageID = clientMessageID.map { ByteBuffer(string: JSONText.literal($0)) }
         let appending = AppendBatch.command(
-            from: MessageSender(principal, origin: "-", limits),
+            from: MessageSender(principal, origin: "-", address: address, limits),
             reference: reference,
             tail: Message.recordTail(
                 content: ByteBuffer(string: JSONText.literal(content)),

@@ -39,9 +39,11 @@ package struct MessageLog {
 
     /// Who sends messages from one connection, for ``append(from:reference:tail:clientMessageID:_:)``.
     ///
-    /// - Parameter origin: `MAILBOX:NUMBER` of the connection.
-    package func sender(_ principal: Principal, origin: String) -> MessageSender {
-        MessageSender(principal, origin: origin, limits)
+    /// - Parameters:
+    ///   - origin: `MAILBOX:NUMBER` of the connection.
+    ///   - address: The client's, of an agent, for the audit log.
+    package func sender(_ principal: Principal, origin: String, address: NetworkAddress? = nil) -> MessageSender {
+        MessageSender(principal, origin: origin, address: address, limits)
     }
 
     /// Stores a message and publishes it to everybody it is for: `append_message.lua`, one step. It leaves with all other

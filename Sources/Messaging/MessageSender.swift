@@ -9,11 +9,13 @@ package final class MessageSender: Sendable {
     package let originInLog: ByteBuffer
     /// `ORIGIN `: what precedes ``Message/recordTail(content:metadata:clientMessageID:senderNote:)``.
     let origin: [UInt8]
-    /// What `append_message.lua` seldom needs: `ROLE CHANNEL CONVERSATIONS MS NAME`.
+    /// What `append_message.lua` seldom needs: `ROLE CHANNEL CONVERSATIONS MS `, and of an agent `ADDRESS NAME`.
     let details: [UInt8]
 
-    /// - Parameter origin: `MAILBOX:NUMBER` of the connection; `-` for none.
-    init(_ principal: Principal, origin: String, _ limits: MessageLog.Limits) {
+    /// - Parameters:
+    ///   - origin: `MAILBOX:NUMBER` of the connection; `-` for none.
+    ///   - address: The client's, for the audit log.
+    init(_ principal: Principal, origin: String, address: NetworkAddress?, _ limits: MessageLog.Limits) {
         self.principal = principal
         originInLog = ByteBuffer(string: origin)
         self.origin = Array("\(origin) ".utf8)
@@ -25,7 +27,9 @@ package final class MessageSender: Sendable {
             details = Array("- \(channel.rawValue) \(bounds) ".utf8)
         case .agent(let id, let role, let name):
             recordHead = Array(" \(role == .bot ? "b" : "a") \(id)".utf8)
-            details = Array("\(role.rawValue) - \(bounds) \(JSONText.literal(name))".utf8)
+            details = Array(
+                "\(role.rawValue) - \(bounds) \(address?.description ?? "-") \(JSONText.literal(name))".utf8
+            )
         }
     }
 

@@ -4,16 +4,19 @@ import Hiredis
 /// after the other begin with `agent_tokens.lua`, those that write what customers are listed by with `customer_rows.lua`,
 /// those that take or end proofs of identity with `proofs.lua`, and those whose acts are kept in the audit log with `audit.lua`.
 extension Scripts {
+    /// What stands before the scripts whose last argument is a record for the audit log.
+    static let auditing = PackageResources.audit_entry_lua + PackageResources.audit_lua
+
     static let issueCustomerToken = RedisScript(
         name: "issue_customer_token",
-        source: PackageResources.audit_lua + PackageResources.customer_rows_lua + PackageResources.proofs_lua
+        source: auditing + PackageResources.customer_rows_lua + PackageResources.proofs_lua
             + PackageResources.issue_customer_token_lua,
         mustBeReplicated: true
     )
     static let readToken = RedisScript(name: "read_token", source: PackageResources.read_token_lua)
     static let writeCustomer = RedisScript(
         name: "write_customer",
-        source: PackageResources.audit_lua + PackageResources.customer_rows_lua + PackageResources.write_customer_lua,
+        source: auditing + PackageResources.customer_rows_lua + PackageResources.write_customer_lua,
         mustBeReplicated: true
     )
     static let indexCustomers = RedisScript(
@@ -35,33 +38,33 @@ extension Scripts {
 
     static let createAgent = RedisScript(
         name: "create_agent",
-        source: PackageResources.audit_lua + PackageResources.create_agent_lua,
+        source: auditing + PackageResources.create_agent_lua,
         mustBeReplicated: true
     )
     static let updateAgent = publishing(
         "update_agent",
-        PackageResources.audit_lua + PackageResources.agent_tokens_lua + PackageResources.update_agent_lua,
+        auditing + PackageResources.agent_tokens_lua + PackageResources.update_agent_lua,
         mustBeReplicated: true
     )
     static let issueAgentToken = publishing(
         "issue_agent_token",
-        PackageResources.audit_lua + PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua,
+        auditing + PackageResources.agent_tokens_lua + PackageResources.issue_agent_token_lua,
         mustBeReplicated: true
     )
     static let revokeAgentToken = publishing(
         "revoke_agent_token",
-        PackageResources.audit_lua + PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua,
+        auditing + PackageResources.agent_tokens_lua + PackageResources.revoke_agent_token_lua,
         mustBeReplicated: true
     )
     static let revokeTokens = publishing(
         "revoke_tokens",
-        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.proofs_lua
+        auditing + PackageResources.publish_lua + PackageResources.proofs_lua
             + PackageResources.revoke_tokens_lua,
         mustBeReplicated: true
     )
     static let revokeCustomerToken = publishing(
         "revoke_customer_token",
-        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.revoke_customer_token_lua,
+        auditing + PackageResources.publish_lua + PackageResources.revoke_customer_token_lua,
         mustBeReplicated: true
     )
     static let writeCannedAnswer = RedisScript(
@@ -82,7 +85,7 @@ extension Scripts {
 
     static let beginErasure = publishing(
         "begin_erasure",
-        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.customer_rows_lua
+        auditing + PackageResources.publish_lua + PackageResources.customer_rows_lua
             + PackageResources.proofs_lua + PackageResources.begin_erasure_lua,
         mustBeReplicated: true
     )
@@ -93,7 +96,7 @@ extension Scripts {
     static let eraseAttachment = RedisScript(name: "erase_attachment", source: PackageResources.erase_attachment_lua)
     static let finishErasure = RedisScript(
         name: "finish_erasure",
-        source: PackageResources.audit_lua + PackageResources.finish_erasure_lua,
+        source: auditing + PackageResources.finish_erasure_lua,
         mustBeReplicated: true
     )
 

@@ -10,14 +10,15 @@ enum Scripts {
     static let appendMessage = (0..<64).map { copy in
         publishing(
             "append_message",
-            PackageResources.publish_lua + PackageResources.publish_assignment_lua + PackageResources.customer_rows_lua
-                + PackageResources.append_message_lua + Array("\n-- copy \(copy)".utf8),
+            PackageResources.audit_entry_lua + PackageResources.publish_lua + PackageResources.publish_assignment_lua
+                + PackageResources.customer_rows_lua + PackageResources.append_message_lua
+                + Array("\n-- copy \(copy)".utf8),
             mustBeReplicated: true
         )
     }
     static let changeAssignment = publishing(
         "change_assignment",
-        PackageResources.audit_lua + PackageResources.publish_lua + PackageResources.publish_assignment_lua
+        auditing + PackageResources.publish_lua + PackageResources.publish_assignment_lua
             + PackageResources.change_assignment_lua,
         mustBeReplicated: true
     )

@@ -223,4 +223,61 @@ struct AuditTests {
             #expect(try await entries(api, "act=audit.read&size=100", root).count == 5)
         }
     }
+
+    @Test("A conversation that an agent gets by answering is claimed, also one that was resolved; each time once")
+    func answers() async throws {
+        try await TestAPI.run { api in
+            let root = try await api.agentToken("root", role: .admin)
+            let ann = try await api.agentToken("ann")
+            let visitor = try await api.newCustomer()
+            let conversation = try await api.say("你好", as: visitor).conversation
+            let path = "/api/v1/conversations/\(conversation)"
+            func answer(_ number: Int, token: String) async throws {
+                let body = #"{"content":"\#(number)","clientMessageId":"m-\#(number)"}"#
+                let answer = try await api.call(
+                    "POST",
+                    "\(path)/messages",
+                    token: token,
+                    body: body,
+                    headers: ["X-Forwarded-For": "192.0.2.7"]
+                )
+                #expect(answer.status == 200)
+            }
+            func claims() async throws -> [JSONValue] {
+                try await entries(api, "subject=\(conversation)&act=conversation.claim", root)
+            }
+            // The first has it; what follows, and the same one again, is no claim.
+            for number in [1, 1, 2] { try await answer(number, token: ann) }
+            var log = try await claims()
+            #expect(log.count == 1)
+            let agent = try #require(try await AgentStore(redis: api.redis).credentials(for: "ann")?.agent)
+            #expect(log.first?["author"]["id"].text == agent.id.description)
+            #expect(log.first?["author"]["type"] == "agent")
+            #expect(log.first?["author"]["name"] == "ann")
+            #expect(log.first?["author"]["address"] == "192.0.2.7")
+            #expect(log.first?["subject"]["type"] == "conversation")
+            #expect(log.first?["details"]["by"] == "answer")
+            #expect(log.first?["details"]["was"] == "waiting")
+
+            // Reopened by the one who resolved it, and by another agent.
+            #expect(try await api.call("POST", "\(path)/resolve", token: ann).status == 200)
+            try await answer(3, token: ann)
+            #expect(try await api.call("POST", "\(path)/resolve", token: ann).status == 200)
+            try await answer(4, token: root)
+            log = try await claims()
+            #expect(log.count == 3)
+            #expect(log.first?["author"]["name"] == "root")
+            #expect(log.map { $0["details"]["was"] } == ["resolved", "resolved", "waiting"])
+            // By WebSocket, whose address is not at hand here.
+            _ = try await api.say("again", as: visitor, in: conversation)
+            _ = try await api.call("POST", "\(path)/release", token: root)
+            _ = try await api.say("hi", as: api.agent("ann"), in: conversation)
+            log = try await claims()
+            #expect(log.count == 4)
+            #expect(log.first?["author"]["address"] == .null)
+            // An admin who writes in another's conversation does not get it.
+            try await answer(5, token: root)
+            #expect(try await claims().count == 4)
+        }
+    }
 }

@@ -132,7 +132,7 @@ enum ListenerFixture {
                 }
                 .assumeIsolated().whenSuccess(answer)
             },
-            makeDelegate: { token, dialect, _ in Echo(token, dialect) },
+            makeDelegate: { token, _, dialect, _ in Echo(token, dialect) },
             isReady: isReady,
             onListening: { continuation.yield($0) }
         )

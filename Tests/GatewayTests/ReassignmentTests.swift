@@ -76,6 +76,39 @@ struct ReassignmentTests {
         json.firstRange(of: "\"\(field)\":\"").map { String(json[$0.upperBound...].prefix { $0 != "\"" }) }
     }
 
+    @Test(
+        "An agent who gets a conversation by answering is in the audit log, with the address of the WebSocket's client"
+    ) func answerIsAudited() async throws {
+        try await RunningGateway.run { running in
+            let agents = AgentStore(redis: running.redis)
+            let ann = try await agents.create(login: "ann", name: "Ann \"安\"", role: .bot, passwordHash: "-")
+            let agent = try await running.connect(running.tokens.issueAgentToken(for: ann.id).token, "chat.v2")
+            let identity = ChannelIdentity(channel: .web, channelID: "one")
+            let issued = try await running.tokens.issueToken(named: "One", for: identity)
+            let customer = try await running.connect(issued.token, "chat.v2")
+            try await customer.say("first")
+            let first = try await agent.next(containing: "first")
+            let conversation = try #require(Self.text(of: "conversationId", in: first).flatMap { UniqueID($0) })
+            for _ in 0..<3 {
+                try await agent.say("answer", in: conversation.description)
+                _ = try await agent.next(containing: #""type":"ack""#)
+            }
+            let log = AuditLog(redis: running.redis, retention: .seconds(3600))
+            let entries = try await log.entries(matching: .init(), after: nil, size: 10).entries
+            #expect(
+                entries.map(\.record) == [
+                    AuditRecord(
+                        .conversationClaim,
+                        by: AuditAuthor(.agent, id: ann.id, name: "Ann \"安\"", address: "127.0.0.1"),
+                        on: .conversation(conversation),
+                        ["by": "answer", "was": "waiting"]
+                    )
+                ]
+            )
+            for client in [agent, customer] { try? await client.close() }
+        }
+    }
+
     private static func number(of field: String, in json: String) -> Int? {
         json.firstRange(of: "\"\(field)\":").flatMap { Int(json[$0.upperBound...].prefix { $0.isNumber }) }
     }

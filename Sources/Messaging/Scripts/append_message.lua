@@ -1,4 +1,5 @@
 -- Stores messages and publishes each to everybody it is for, all in one step; one that fails leaves the others as they are.
+-- audit_entry.lua, publish.lua, publish_assignment.lua and customer_rows.lua stand before this.
 -- Those for one mailbox are published together: `b COUNT LENGTH LENGTH …`, a line feed, and one after the other what would come
 -- after `m COUNT ` of each. On one Redis that is a single publication for several partitions, counted in that of the first.
 --
@@ -13,7 +14,8 @@
 --          what stands for sender and clientMessageId, or empty
 --          MAILBOX:NUMBER of the connection, or -, and Message.recordTail, with a space between: how its record ends
 --          role (admin, agent, bot or -), channel or -, most conversations of a customer, for how many ms a
---          clientMessageId is remembered, and the sender's name as a JSON string literal or nothing, with spaces between
+--          clientMessageId is remembered, and of an agent the client's address or - and the name as a JSON string literal,
+--          with spaces between
 -- Reply    for each message one of
 --          SEQ GENERATION MS, as text: stored in the conversation that was named by its id
 --          {'ok', conversation, seq, generation, ms}
@@ -132,11 +134,11 @@ local function publish_gathered()
 end
 
 -- Whatever is not as usual: finds or makes the conversation that is meant, reopens it, gives it to the first agent who answers,
--- and notes a restart of Redis.
+-- which the audit log keeps as a claim, and notes a restart of Redis.
 -- Returns the conversation, its fields as they are now, and the last message that other agents need not be shown; or nil and
 -- a refusal.
 local function prepare(prefix, message_id, kind, sender, reference, rest)
-    local role, channel, most, name = match(rest, '^(%S+) (%S+) (%d+) %d+ ?(.*)$')
+    local role, channel, most, address, name = match(rest, '^(%S+) (%S+) (%d+) %d+ (%S*) ?(.*)$')
     local from_customer = kind == 'c'
     local conversation = reference
     if from_customer then
@@ -176,7 +178,7 @@ local function prepare(prefix, message_id, kind, sender, reference, rest)
 
     local seq, answered = tonumber(fields[7] or 0), tonumber(fields[11] or 0)
     local state, assignee = fields[3], fields[4] or ''
-    local changed = false
+    local before, changed = state, false
     if not state or from_customer and state == 'resolved' then
         -- New, or reopened, for whoever answers first. What came before was dealt with.
         state, assignee, answered, changed = 'waiting', '', seq, true
@@ -226,6 +228,14 @@ local function prepare(prefix, message_id, kind, sender, reference, rest)
         publish_gathered()
         publish_assignment(prefix, fields[1], conversation, fields[2], state, assignee, fence, seq, answered, name)
         call('HSET', key, 'state', state, 'assignee', assignee, 'assigneeName', name, 'fence', fence, 'answered', answered)
+        if not from_customer then
+            -- AuditRecord's JSON. Ids, addresses and states need no escapes; the name has them.
+            add_audit_entry(prefix, '{"act":"conversation.claim","author":{'
+                .. (address == '-' and '' or '"address":"' .. address .. '",')
+                .. '"id":"' .. sender .. '","kind":"agent","name":' .. name
+                .. '},"details":{"by":"answer","was":"' .. before .. '"},"subject":"' .. conversation
+                .. '","subjectKind":"conversation"}')
+        end
         fields[3], fields[4] = state, assignee
     end
     return conversation, fields, answered
