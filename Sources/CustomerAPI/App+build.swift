@@ -68,7 +68,8 @@ private func buildRouter(
     let tokens = TokenStore(
         redis: redis,
         lifetime: configuration.tokenLifetime,
-        perMinute: configuration.customerTokensPerMinute
+        perMinute: configuration.customerTokensPerMinute,
+        perMinuteOfAgent: configuration.agentTokensPerMinute
     )
     let bodies = BodyReader(maxBytes: configuration.maxBodyBytes)
     let passwords = PasswordHasher()

@@ -17,7 +17,7 @@ package import Messaging
 ///   default), `IDENTITY_PROOF` (`off` or `required`, default `off`): see ``IdentityProof``.
 /// - `TRUSTED_PROXIES` (addresses and nets, default ``TrustedProxies/defaultSetting``), `ALLOWED_ORIGINS` (origins, default any).
 /// - `TOKEN_REQUESTS_PER_MINUTE` (0 to 1000000, default 600), `CUSTOMER_TOKENS_PER_MINUTE` (0 to 1000, default 60),
-///   `FAILED_LOGINS_PER_ADDRESS` (0 to 1000000, default 100): 0 for any number.
+///   `AGENT_TOKENS_PER_MINUTE` (0 to 1000000, default 30), `FAILED_LOGINS_PER_ADDRESS` (0 to 1000000, default 100): 0 for any number.
 /// - `AUDIT_RETENTION` (days, 1 to 3650, default 90).
 /// - `COMMAND_TIMEOUT_MS` (milliseconds, 10 to 60000, default 2000).
 /// - `DURABILITY` (``Durability``, default `single`).
@@ -52,6 +52,8 @@ package struct Configuration: Sendable {
     package var tokenRequestsPerMinute = 600
     /// Tokens that one customer gets by naming a channel identity; past it, 429. 0: any number.
     package var customerTokensPerMinute = 60
+    /// Tokens that one agent issues for customers; past it, 429. 0: any number.
+    package var agentTokensPerMinute = 30
     /// Failed logins of one client address in 15 minutes; past it, 429. 0: any number.
     package var failedLoginsPerAddress = 100
     /// How long entries of the audit log are kept.
@@ -116,6 +118,7 @@ package struct Configuration: Sendable {
         }
         tokenRequestsPerMinute = try values.integer(.tokenRequests, in: 0...1_000_000)
         customerTokensPerMinute = try values.integer(.customerTokens, in: 0...TokenStore.maxLiveTokens)
+        agentTokensPerMinute = try values.integer(.agentTokens, in: 0...1_000_000)
         failedLoginsPerAddress = try values.integer(.failedLogins, in: 0...1_000_000)
         auditRetention = .seconds(try values.integer(.auditRetention, in: 1...3650) * 86_400)
         guard let level = Logger.Level(rawValue: values.text(.logLevel).lowercased()) else {

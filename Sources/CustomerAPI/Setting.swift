@@ -134,6 +134,12 @@ package struct Setting: Sendable {
         defaultValue: "60",
         meaning: "Tokens that one customer gets by naming a channel identity; past it, 429. 0: any number."
     )
+    static let agentTokens = Setting(
+        name: "AGENT_TOKENS_PER_MINUTE",
+        type: "an integer from 0 to 1000000",
+        defaultValue: "30",
+        meaning: "Tokens that one agent issues for customers; past it, 429. 0: any number."
+    )
     static let failedLogins = Setting(
         name: "FAILED_LOGINS_PER_ADDRESS",
         type: "an integer from 0 to 1000000",
@@ -169,9 +175,8 @@ package struct Setting: Sendable {
     package static let all = [
         host, port, redisURL, redisPassword, durability, tokenLifetime, maxBodyBytes, attachmentsFolder,
         maxAttachmentBytes, attachmentQuotaBytes, commandTimeout, conversationLogLimit, maxConversations, identityProof,
-        identitySecrets, trustedProxies, allowedOrigins, tokenRequests, customerTokens, failedLogins, auditRetention,
-        logLevel, adminLogin,
-        adminPassword,
+        identitySecrets, trustedProxies, allowedOrigins, tokenRequests, customerTokens, agentTokens, failedLogins,
+        auditRetention, logLevel, adminLogin, adminPassword,
     ]
 
     /// Those that are never shown, which can come from a file; of each channel its own.

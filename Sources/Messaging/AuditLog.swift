@@ -12,8 +12,9 @@ package struct AuditLog: Sendable {
     /// How long an entry is kept and shown.
     private let retention: Duration
 
-    /// How many entries a stream holds, roughly; as in `audit.lua`. There are ``Partition/count`` of them and one of refusals.
-    package static let maxEntries = 20_000
+    /// How many entries a stream holds, roughly; as in `audit_entry.lua`. There are ``Partition/count`` of them and one of
+    /// refusals.
+    package static let maxEntries = 100_000
     /// How many entries a page looks at, whether they match or not.
     private static let maxScanned = 20_000
     /// How many entries one script drops.

@@ -36,7 +36,7 @@
 /// | `{p}:customer-attachments:ID` | set | ids of that customer's attachments | none |
 /// | `{p}:erasing:ID` | hash | what is left of the record of a customer whose erasure is under way | until that is done |
 /// | `{p}:erasures` | zset | ids of those customers, by the beginning (ms) | as its last member |
-/// | `{p}:audit` | stream | who did what to which customer, conversation or agent, field `r` (``AuditRecord``) | `AUDIT_RETENTION` days, 20,000 at most |
+/// | `{p}:audit` | stream | who did what to which customer, conversation or agent, field `r` (``AuditRecord``) | `AUDIT_RETENTION` days, 100,000 at most |
 /// | `{p}:routes:CUSTOMER` | hash | mailbox → `N:F`: that many of the customer's connections, F of them in the full dialect | self-healing |
 /// | `{p}:agents` | hash | agent id → `MAILBOX=N:F …`; in all partitions, since any customer may be theirs | self-healing |
 /// | `{p}:mailbox` | hash | mailbox → count of what was ever published to it in this partition, in memory only | as its lease |
@@ -56,9 +56,10 @@
 /// | `{p}:messages` | string | how many messages were ever stored | none |
 /// | `{p}:canned-answers` | hash | id → `MS SHORTCUT`, a line feed, the text; MS is its last change | none |
 /// | `{p}:canned-shortcuts` | hash | folded shortcut → id of the canned answer that has it | none |
-/// | `{p}:audit-refusals` | stream | failed logins and refused proofs, as in `{p}:audit` | `AUDIT_RETENTION` days, 20,000 at most |
+/// | `{p}:audit-refusals` | stream | failed logins and refused proofs, as in `{p}:audit` | `AUDIT_RETENTION` days, 100,000 at most |
 /// | `{p}:login-failures:LOGIN` | string | failed logins since the last success | 15 min after the last |
 /// | `{p}:login-failures-from:ADDRESS` | string | failed logins of a client's address | 15 min after the first |
+/// | `{p}:token-issues:AGENT` | string | tokens that agent issued for customers | 1 min after the first |
 package enum Keyspace {
     /// The number of partitions this deployment began with. A program that is built for another refuses to start.
     package static let layout = "layout"

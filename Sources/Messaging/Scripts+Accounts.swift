@@ -105,6 +105,10 @@ extension Scripts {
         source: PackageResources.add_attachment_lua,
         mustBeReplicated: true
     )
+    static let countTokenIssue = RedisScript(
+        name: "count_token_issue",
+        source: PackageResources.count_token_issue_lua
+    )
     static let countLoginAttempt = RedisScript(
         name: "count_login_attempt",
         source: PackageResources.count_login_attempt_lua

@@ -6,6 +6,7 @@ package struct TokenStore: Sendable {
     private let claims: IdentityClaims
     private let lifetime: Duration
     private let perMinute: Int
+    private let perMinuteOfAgent: Int
 
     /// How many live tokens one customer or agent may have. One more ends the oldest, so that asking for tokens for ever
     /// fills nothing.
@@ -15,10 +16,12 @@ package struct TokenStore: Sendable {
     ///   - lifetime: From issue; a token's expiry never moves.
     ///   - perMinute: How many tokens a customer may get within a minute before one is refused to who names an identity; at
     ///     most ``maxLiveTokens``; 0: any number.
-    package init(redis: RedisClient, lifetime: Duration, perMinute: Int = 0) {
+    ///   - perMinuteOfAgent: How many tokens an agent may issue for customers within a minute; 0: any number.
+    package init(redis: RedisClient, lifetime: Duration, perMinute: Int = 0, perMinuteOfAgent: Int = 0) {
         self.redis = redis
         self.lifetime = lifetime
         self.perMinute = perMinute
+        self.perMinuteOfAgent = perMinuteOfAgent
         claims = IdentityClaims(redis: redis)
     }
 
@@ -122,16 +125,34 @@ package struct TokenStore: Sendable {
 
     /// Issues a token for a customer; its channel is the customer's primary one.
     ///
-    /// - Parameter author: For the audit log.
-    /// - Throws: ``MessagingError`` `.notFound`, `.storeUnavailable`.
+    /// - Parameter author: For the audit log; an agent may issue only so many.
+    /// - Throws: ``MessagingError`` `.notFound`, `.rateLimited`, `.storeUnavailable`.
     package func issueToken(
         for customer: UniqueID,
         by author: AuditAuthor? = nil
     ) async throws(MessagingError) -> IssuedToken {
+        if let author, author.kind == .agent, let agent = author.id { try await countIssue(by: agent) }
         let record = author.map { AuditRecord(.tokenIssue, by: $0, on: .customer(customer)) }
         let outcome = try await issue(.forCustomer(customer), .customer(customer), nil, name: "", audit: record)
         guard case .issued(let issued) = outcome else { throw .noCustomer(customer) }
         return issued
+    }
+
+    private func countIssue(by agent: UniqueID) async throws(MessagingError) {
+        guard perMinuteOfAgent > 0 else { return }
+        var command = RedisCommand(evaluating: Scripts.countTokenIssue, keys: [Keyspace.prefix(.ofAgents)])
+        command.append(agent.description)
+        command.append(perMinuteOfAgent)
+        guard let wait = try await redis.answer(to: command).int else {
+            throw .unexpectedReply(to: Scripts.countTokenIssue.name)
+        }
+        guard wait == 0 else {
+            throw MessagingError(
+                .rateLimited,
+                "You have issued very many tokens within a minute. Please wait before you issue more.",
+                retryAfter: .milliseconds(wait)
+            )
+        }
     }
 
     private enum Subject {

@@ -122,6 +122,6 @@ struct ConfigurationTests {
         for setting in Setting.all {
             #expect(Setting.help.contains("  \(setting.name)\n      \(setting.meaning)\n      (\(setting.type); "))
         }
-        #expect(Setting.all.count == 24)
+        #expect(Setting.all.count == 25)
     }
 }

@@ -68,6 +68,37 @@ struct RequestLimitTests {
         }
     }
 
+    @Test("One agent issues so many tokens a minute, for whomever and at all programs together; others are not bound")
+    func agentTokens() async throws {
+        try await TestAPI.run {
+            $0.agentTokensPerMinute = 3
+        } _: { api in
+            var paths: [String] = []
+            for id in ["a", "b"] {
+                let customer = try await ask(api, id).data["customerId"].text
+                paths.append("/api/v1/customers/\(customer)/token")
+            }
+            let ann = try await api.agentToken("ann")
+            for path in [paths[0], paths[1], paths[0]] {
+                #expect(try await api.call("POST", path, token: ann).status == 200)
+            }
+            for path in paths {
+                let refused = try await api.call("POST", path, token: api.agentToken("ann"))
+                expectWait(refused)
+                #expect(refused.headers["retry-after"].flatMap { Int($0) } ?? 61 <= 60)
+            }
+            try await api.another {
+                $0.agentTokensPerMinute = 3
+            } _: { [path = paths[0]] in
+                expectWait(try await $0.call("POST", path, token: ann))
+            }
+            #expect(try await api.call("POST", paths[0], token: api.agentToken("bob")).status == 200)
+            let root = try await api.agentToken("root", role: .admin)
+            let log = try await api.call("GET", "/api/v1/audit?act=token.issue", token: root).data["entries"].elements
+            #expect(log.count == 4)
+        }
+    }
+
     @Test(
         "An address that fails to log in as this and that is 429, also with a right password; a success costs nothing"
     )

@@ -51,6 +51,7 @@ struct TestAPI: Sendable {
         // Tests ask for more tokens from one address than people do.
         configuration.tokenRequestsPerMinute = 0
         configuration.customerTokensPerMinute = 0
+        configuration.agentTokensPerMinute = 0
         configure(&configuration)
         let logs = LogLines()
         let (ports, port) = AsyncStream.makeStream(of: Int.self)

@@ -177,6 +177,7 @@ class Ours(System):
             # All clients come from one address, as fast as they can.
             "TOKEN_REQUESTS_PER_MINUTE": "0",
             "CUSTOMER_TOKENS_PER_MINUTE": "0",
+            "AGENT_TOKENS_PER_MINUTE": "0",
             "HANDSHAKES_PER_SECOND": "0",
             "FAILED_TOKENS_PER_MINUTE": "0",
             "MAX_CONNECTIONS_PER_ADDRESS": "0",

@@ -2,5 +2,5 @@
 
 -- Adds an entry to the partition's log (AuditRecord.swift says of what), which has as many as AuditLog.maxEntries.
 local function add_audit_entry(prefix, record)
-    redis.call('XADD', prefix .. 'audit', 'MAXLEN', '~', 20000, '*', 'r', record)
+    redis.call('XADD', prefix .. 'audit', 'MAXLEN', '~', 100000, '*', 'r', record)
 end
