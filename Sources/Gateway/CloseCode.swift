@@ -31,6 +31,8 @@ package enum CloseCode: UInt16, CaseIterable, Sendable {
     case revoked = 4004
     /// The token's time is up; get a new one.
     case expired = 4005
+    /// The agent has another role or name; the client comes back with the same token, as who it is now.
+    case changed = 4006
     /// The client reads too slowly; it should come back and resume from its position.
     case tooSlow = 4008
     /// A newer connection took this one's place. Final.
@@ -62,6 +64,7 @@ package enum CloseCode: UInt16, CaseIterable, Sendable {
         case .forbidden: "forbidden"
         case .revoked: "the token was revoked"
         case .expired: "the token expired, get a new one"
+        case .changed: "your role or name changed, please reconnect"
         case .tooSlow: "reading too slowly, reconnect and resume"
         case .replaced: "replaced by a newer connection"
         case .rateLimited: "too many messages, slow down; Retry-After: 30"

@@ -120,8 +120,8 @@ final class Connection: WebSocketDelegate, @unchecked Sendable {
         self.socket = socket
         hub.add(self)
         register()
-        // A revocation since the handshake was not published here: nobody knew of this connection.
-        hub.closeRevoked(of: [self])
+        // A revocation or a new role since the handshake was not published here: nobody knew of this connection.
+        hub.closeEnded(of: [self])
     }
 
     func received(text: ByteBuffer) {

@@ -12,7 +12,7 @@ extension Hub {
             where partition == nil || connection.principal.isAgent || connection.principal.id.partition == partition {
                 connection.register(partition)
             }
-            closeRevoked(of: connections.values.filter { partition == nil || $0.tokenPartition == partition })
+            closeEnded(of: connections.values.filter { partition == nil || $0.tokenPartition == partition })
         case .subscribed:
             logger.info("The mailbox is subscribed", metadata: ["mailbox": "\(mailbox)"])
             noteReadiness()
@@ -20,7 +20,7 @@ extension Hub {
             // that come back now.
             tick()
             if !configuration.lacks(.registration) { for connection in connections.values { connection.register() } }
-            closeRevoked(of: connections.values)
+            closeEnded(of: connections.values)
         case .heard(let partition): heardAgain(partition)
         case .lost:
             noteReadiness()
@@ -73,10 +73,15 @@ extension Hub {
         case .revocation(let principal, let tokenHash):
             let here = (agents[principal] ?? []) + (customers[principal] ?? [])
             if tokenHash == Publication.allTokens {
-                closeRevoked(of: here, areSuspect: true)
+                closeEnded(of: here, areSuspect: true)
             } else {
                 for connection in here where connection.token.hash == tokenHash { connection.close(.revoked) }
             }
+
+        case .change(let agent, let role, let name):
+            // Those that came in since then are who the agent is now.
+            let present = Principal.agent(id: agent, role: role, name: name)
+            for connection in agents[agent] ?? [] where connection.principal != present { connection.close(.changed) }
         }
     }
 

@@ -1,25 +1,29 @@
 import Messaging
 import NIOCore
 
-/// Tokens that ended before their time.
+/// Tokens that ended before their time, and agents that are no longer who they were.
 extension Hub {
     /// How long to wait before Redis is asked again.
     private static let tokenCheckPause = TimeAmount.seconds(1)
 
-    /// Closes those of `connections` whose token Redis no longer has.
+    /// Closes those of `connections` whose token Redis no longer has, or stands for an agent with another role or name now.
     ///
     /// All of a principal's tokens were revoked, or a publication that would have said so may be lost. Redis is asked,
     /// because a token that was issued since the revocation must live.
     ///
     /// - Parameter areSuspect: whether to close them also if Redis gives no answer; otherwise it is asked again.
-    func closeRevoked(of connections: some Sequence<Connection>, areSuspect: Bool = false) {
+    func closeEnded(of connections: some Sequence<Connection>, areSuspect: Bool = false) {
         for (partition, connections) in Dictionary(grouping: connections, by: \.tokenPartition) {
-            log.findDeadTokens(connections.map(\.token.hash), in: partition) { [self] result in
+            log.findEndedTokens(connections.map(\.token), in: partition) { [self] result in
                 switch result {
-                case .success(let hashes):
-                    let dead = Set(hashes)
-                    for connection in connections where dead.contains(connection.token.hash) {
-                        if areSuspect { connection.close(.revoked) } else { connection.tokenVanished() }
+                case .success(let ended):
+                    for connection in connections {
+                        switch ended[connection.token.hash] {
+                        case nil: break
+                        case .changed: connection.close(.changed)
+                        case .gone where areSuspect: connection.close(.revoked)
+                        case .gone: connection.tokenVanished()
+                        }
                     }
                 case .failure where areSuspect:
                     for connection in connections { connection.close(.revoked) }
@@ -31,7 +35,7 @@ extension Hub {
 
     fileprivate func checkTokensLater(of connections: [Connection]) {
         eventLoop.scheduleTask(in: Self.tokenCheckPause) { [self] in
-            closeRevoked(of: connections.filter { $0.socket != nil })
+            closeEnded(of: connections.filter { $0.socket != nil })
         }
     }
 }

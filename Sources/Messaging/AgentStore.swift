@@ -154,7 +154,7 @@ package struct AgentStore: Sendable {
     }
 
     /// Changes an agent. A new password or `active: false` ends all of the agent's tokens in the same step and closes the
-    /// connections opened with them.
+    /// connections opened with them; a new role or name closes the agent's connections, which may return.
     ///
     /// - Parameter author: For the audit log.
     /// - Throws: ``MessagingError`` `.notFound`; `.conflict` when it is the last active admin and would not be one any
@@ -183,8 +183,9 @@ package struct AgentStore: Sendable {
                 return AuditRecord(.agentUpdate, by: author, on: .agent(id), details)
             }
         )
-        let endsTokens = changes.passwordHash != nil || changes.active == false
-        let answer = try await endsTokens ? redis.lastingAnswer(to: command) : redis.answer(to: command)
+        // A failover must bring nobody their rights back.
+        let mustLast = changes.passwordHash != nil || changes.active == false || changes.role != nil
+        let answer = try await mustLast ? redis.lastingAnswer(to: command) : redis.answer(to: command)
         let reply = answer.array ?? []
         switch reply.first?.string {
         case "updated": return try Self.agent(in: reply, id)

@@ -16,6 +16,9 @@ package enum Publication: Sendable, Equatable {
     /// A token of this principal ended before its time, or with ``allTokens`` as its hash all of them.
     case revocation(principal: UniqueID, tokenHash: String)
 
+    /// An agent has another role or name than before.
+    case change(agent: UniqueID, role: AgentRole, name: String)
+
     package static let allTokens = "*"
 
     /// Reads `KIND COUNT REST`, or `b COUNT LENGTH LENGTH …`, a line feed and several messages: what the scripts publish into
@@ -73,6 +76,11 @@ package enum Publication: Sendable, Equatable {
         case UInt8(ascii: "x"):
             guard let principal = words.nextID(), let hash = words.next() else { return nil }
             self = .revocation(principal: principal, tokenHash: String(buffer: hash))
+        case UInt8(ascii: "c"):
+            guard let agent = words.nextID(), let role = words.nextText().flatMap(AgentRole.init),
+                let name = words.rest(afterLineFeed: true)
+            else { return nil }
+            self = .change(agent: agent, role: role, name: String(buffer: name))
         default: return nil
         }
     }

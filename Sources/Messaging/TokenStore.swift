@@ -32,18 +32,21 @@ package struct TokenStore: Sendable {
     /// - Complexity: One round trip; constant time in Redis.
     package func authenticate(_ token: Token) async throws(MessagingError) -> AuthenticatedToken {
         let hash = token.hash
-        return try Self.holder(of: token, hash, in: try await redis.answer(to: Self.question(about: token, hash)))
+        let reply = try await redis.answer(to: Self.question(about: hash, in: token.partition))
+        return try Self.holder(ofCustomers: token.isCustomer, hash, in: reply)
     }
 
-    static func question(about token: Token, _ hash: String) -> RedisCommand {
-        var command = RedisCommand(evaluating: Scripts.readToken, keys: [Keyspace.prefix(token.partition)])
+    static func question(about hash: String, in partition: Partition) -> RedisCommand {
+        var command = RedisCommand(evaluating: Scripts.readToken, keys: [Keyspace.prefix(partition)])
         command.append(hash)
         return command
     }
 
-    /// What the answer to ``question(about:_:)`` says.
+    /// What the answer to ``question(about:in:)`` says.
+    ///
+    /// - Parameter isCustomers: whether the token has the form of a customer's.
     static func holder(
-        of token: Token,
+        ofCustomers isCustomers: Bool,
         _ hash: String,
         in reply: RedisReply
     ) throws(MessagingError) -> AuthenticatedToken {
@@ -54,9 +57,9 @@ package struct TokenStore: Sendable {
             throw .unexpectedReply(to: Scripts.readToken.name)
         }
         let principal: Principal
-        if words[0] == "customer", token.isCustomer, let channel = CustomerChannel(rawValue: words[3]) {
+        if words[0] == "customer", isCustomers, let channel = CustomerChannel(rawValue: words[3]) {
             principal = .customer(id: id, channel: channel)
-        } else if words[0] == "agent", !token.isCustomer, let role = AgentRole(rawValue: words[3]), words.count == 5 {
+        } else if words[0] == "agent", !isCustomers, let role = AgentRole(rawValue: words[3]), words.count == 5 {
             principal = .agent(id: id, role: role, name: words[4])
         } else {
             throw .noToken

@@ -134,4 +134,86 @@ struct TokenEndTests {
             try? await client.close()
         }
     }
+
+    private func admin(_ running: RunningGateway) async throws -> (id: UniqueID, token: Token) {
+        let agents = AgentStore(redis: running.redis)
+        _ = try await agents.create(login: "root", name: "Root", role: .admin, passwordHash: "-")
+        let ann = try await agents.create(login: "ann", name: "Ann", role: .admin, passwordHash: "-")
+        return (ann.id, try await running.tokens.issueAgentToken(for: ann.id).token)
+    }
+
+    @Test(
+        "An agent's new role closes its sockets with 4006, and it returns with the same token and the new role",
+        .timeLimit(.minutes(2))
+    ) func newRole() async throws {
+        try await RunningGateway.run { running in
+            let agents = AgentStore(redis: running.redis)
+            let ann = try await admin(running)
+            let bob = try await agents.create(login: "bob", name: "Bob", role: .agent, passwordHash: "-")
+            let bystander = try await connect(running, running.tokens.issueAgentToken(for: bob.id).token)
+            let issued = try await running.tokens.issueToken(named: "One", for: identity("one"))
+            let customer = try await connect(running, issued.token)
+            try await customer.say("hello")
+            let opened = try await customer.next(containing: #""type":"ack""#)
+            let conversation = try #require(
+                opened.firstMatch(of: /"conversationId":"([0-9a-f-]+)"/).map { String($0.1) }
+            )
+            try await bystander.say("mine", in: conversation)
+            _ = try await bystander.next(containing: #""type":"ack""#)
+
+            // An admin may write in Bob's conversation.
+            let client = try await connect(running, ann.token)
+            try await client.say("as an admin", in: conversation)
+            _ = try await client.next(containing: #""type":"ack""#)
+            _ = try await agents.update(ann.id, AgentChanges(role: .agent))
+            #expect(try await client.closeCode() == 4006)
+            let again = try await connect(running, ann.token)
+            try await again.say("as an agent", in: conversation)
+            let answer = try await again.next(containing: #""code""#)
+            #expect(answer.contains(#""code":"conflict""#), "\(answer)")
+
+            // What is no change of either closes nothing.
+            _ = try await agents.update(ann.id, AgentChanges(name: "Ann", role: .agent))
+            _ = try await agents.update(ann.id, AgentChanges(role: .admin))
+            #expect(try await again.closeCode() == 4006)
+            try await bystander.say("still here", in: conversation)
+            _ = try await bystander.next(containing: #""type":"ack""#)
+            for client in [client, again, bystander, customer] { try? await client.close() }
+        }
+    }
+
+    @Test("So does a new name, which others are shown from then on", .timeLimit(.minutes(2))) func newName()
+        async throws
+    {
+        try await RunningGateway.run { running in
+            let ann = try await admin(running)
+            let client = try await connect(running, ann.token)
+            _ = try await AgentStore(redis: running.redis).update(ann.id, AgentChanges(name: "Anna 安"))
+            #expect(try await client.closeCode() == 4006)
+            let again = try await running.connect(ann.token, "chat.v2")
+            let welcome = try await again.next(containing: #""type":"welcome""#)
+            #expect(welcome.contains("Anna 安"))
+            for client in [client, again] { try? await client.close() }
+        }
+    }
+
+    @Test("A new role whose publication was lost closes the socket as soon as the gap is seen", .timeLimit(.minutes(2)))
+    func lostNewRole() async throws {
+        try await RunningGateway.run { running in
+            let ann = try await admin(running)
+            let client = try await connect(running, ann.token)
+            let key = Keyspace.agent(ann.id)
+            let prefix = Keyspace.prefix(.ofAgents)
+            let agents = Keyspace.connectedAgents(in: .ofAgents)
+            let entry = try await running.redis.send(RedisCommand("HGET", agents, ann.id.description)).string
+            let mailbox = try #require(entry?.split(separator: "=").first.map(String.init))
+            _ = try await running.redis.send(RedisCommand("HSET", key, "role", "agent"))
+            _ = try await running.redis.send(RedisCommand("HINCRBY", "\(prefix)mailbox", mailbox, "1"))
+            #expect(try await client.closeCode() == 4006)
+            let again = try await connect(running, ann.token)
+            try await again.send(#"{"type":"ping"}"#)
+            _ = try await again.next()
+            for client in [client, again] { try? await client.close() }
+        }
+    }
 }

@@ -127,7 +127,16 @@ struct TokenRevocationTests {
                 _ = try await fixture.redis.send(RedisCommand("SET", Keyspace.token(hash, in: partition), "x"))
             }
             func dead(_ hashes: [String]) async throws -> Set<String> {
-                Set(try await fixture.onLog { log, done in log.findDeadTokens(hashes, in: partition, done) })
+                let tokens = hashes.map {
+                    AuthenticatedToken(
+                        principal: .customer(id: UniqueID(in: partition), channel: .web),
+                        hash: $0,
+                        expiresAt: .now
+                    )
+                }
+                return Set(
+                    try await fixture.onLog { log, done in log.findEndedTokens(tokens, in: partition, done) }.keys
+                )
             }
             #expect(try await dead([]) == [])
             #expect(try await dead(live) == [])
@@ -135,6 +144,34 @@ struct TokenRevocationTests {
             try fixture.server.kill()
             let error = await messagingError { _ = try await dead(live) }
             #expect(error?.code == .storeUnavailable)
+        }
+    }
+
+    @Test("Of agents' tokens those are found that ended, and those whose agent has another role or name")
+    func changedAgents() async throws {
+        try await LogFixture.run { fixture in
+            let agents = AgentStore(redis: fixture.redis)
+            let tokens = TokenStore(redis: fixture.redis, lifetime: .seconds(60))
+            var known: [AuthenticatedToken] = []
+            var ids: [UniqueID] = []
+            for login in ["root", "ann", "bob", "eve", "joe"] {
+                let agent = try await agents.create(login: login, name: login, role: .admin, passwordHash: "-")
+                ids.append(agent.id)
+                known.append(try await tokens.authenticate(tokens.issueAgentToken(for: agent.id).token))
+            }
+            func ended() async throws -> [String: MessageLog.TokenEnd] {
+                try await fixture.onLog { [known] log, done in log.findEndedTokens(known, in: .ofAgents, done) }
+            }
+            #expect(try await ended().isEmpty)
+            _ = try await agents.update(ids[1], AgentChanges(role: .agent))
+            _ = try await agents.update(ids[2], AgentChanges(name: "Bob"))
+            _ = try await agents.update(ids[3], AgentChanges(active: false))
+            try await tokens.revokeAgentToken(known[4].hash, of: ids[4])
+            #expect(
+                try await ended() == [
+                    known[1].hash: .changed, known[2].hash: .changed, known[3].hash: .gone, known[4].hash: .gone,
+                ]
+            )
         }
     }
 }

@@ -1,5 +1,6 @@
--- Changes an agent. A new password and deactivation end all of the agent's tokens in the same step, and the last active
--- admin stays one. audit.lua and agent_tokens.lua stand before this.
+-- Changes an agent. A new password and deactivation end all of the agent's tokens in the same step; a new role or name is told
+-- to the gateways that hold connections of the agent ('c COUNT AGENT ROLE', a line feed, the name); and the last active admin
+-- stays one. audit.lua and agent_tokens.lua stand before this.
 --
 -- KEYS[1]  what every key of the agents' partition begins with
 -- ARGV[1]  agent id
@@ -15,7 +16,7 @@ for i = 2, #ARGV, 2 do
     changes[ARGV[i]] = ARGV[i + 1]
 end
 
-local before = redis.call('HMGET', key, 'role', 'active')
+local before = redis.call('HMGET', key, 'role', 'active', 'name')
 if not before[1] then
     return {'unknown'}
 end
@@ -47,6 +48,10 @@ if changes.password or changes.active == '0' then
     for _, hash in ipairs(redis.call('ZRANGE', prefix .. 'agent-tokens:' .. id, 0, -1)) do
         endToken(prefix, id, hash)
     end
+end
+local role, name = changes.role or before[1], changes.name or before[3]
+if role ~= before[1] or name ~= before[3] then
+    tell_gateways(prefix, 'c', id, role .. '\n' .. name)
 end
 
 audit(prefix)
