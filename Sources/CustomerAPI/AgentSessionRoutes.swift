@@ -40,13 +40,17 @@ struct AgentLoginRoute: Sendable {
     /// Whether a login exists can't be told from outside: an unknown one costs a password check too, and has the same
     /// answer as a wrong password and a deactivated agent.
     ///
+    /// An attempt counts as soon as nothing but the check itself is left to do, so that a flood of logins, or a Redis that
+    /// is away, locks nobody out; and only as many logins that nobody has can be counted as there are checks.
+    ///
     /// - Throws: 401 `invalid_credentials`; 429 after too many failures, or when too many log in at this moment.
     private func authenticate(_ body: LoginRequest, from address: NetworkAddress) async throws -> Agent {
         let refusal = APIError.unauthenticated("invalid_credentials", "Login or password is wrong.")
         guard let login = Agent.login(body.login) else { throw refusal }
-        try await agents.countLoginAttempt(login, from: address, most: failuresPerAddress)
+        let place = try passwords.place()
         let found = try await agents.credentials(for: login)
-        let isRight = try await passwords.verify(body.password, against: found?.passwordHash)
+        try await agents.countLoginAttempt(login, from: address, most: failuresPerAddress)
+        let isRight = try await passwords.verify(body.password, against: found?.passwordHash, in: place)
         guard isRight, let found, found.agent.active else {
             await note(login, of: found?.agent, from: address)
             throw refusal

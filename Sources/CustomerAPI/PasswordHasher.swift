@@ -14,7 +14,8 @@ import Synchronization
 struct PasswordHasher: Sendable {
     /// How many are computed at once; bounds memory at 64 MiB and leaves processors to the rest.
     private static let threads = 2
-    /// How many may wait. One more is refused, so that a flood of logins does not make everybody wait for minutes.
+    /// How many may be computed or wait. One more is refused, so that a flood of logins does not make everybody wait for
+    /// minutes.
     static let maxPending = 32
 
     private static let logRounds = 15
@@ -27,11 +28,43 @@ struct PasswordHasher: Sendable {
         pool.start()
         return pool
     }()
-    private static let pending = Mutex(0)
+    private let pending = Pending()
 
-    /// - Throws: ``MessagingError`` `.rateLimited` when ``maxPending`` are waiting.
+    fileprivate final class Pending: Sendable {
+        let count = Mutex(0)
+    }
+
+    /// One of ``maxPending``, until nobody holds it.
+    final class Place: Sendable {
+        private let pending: Pending
+
+        fileprivate init(_ pending: Pending) { self.pending = pending }
+
+        deinit { pending.count.withLock { $0 -= 1 } }
+    }
+
+    /// A place for one password, to be had before anything else is done for it.
+    ///
+    /// - Throws: ``MessagingError`` `.rateLimited` when ``maxPending`` are taken.
+    func place() throws -> Place {
+        let isFree = pending.count.withLock { count in
+            guard count < Self.maxPending else { return false }
+            count += 1
+            return true
+        }
+        guard isFree else {
+            throw MessagingError(
+                .rateLimited,
+                "Too many log in at this moment. Please try again.",
+                retryAfter: .seconds(1)
+            )
+        }
+        return Place(pending)
+    }
+
+    /// - Throws: As ``place()``.
     func hash(_ password: String) async throws -> String {
-        try await run {
+        try await run(in: try place()) {
             var generator = SystemRandomNumberGenerator()
             let salt = Data((0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
             let key = try Self.key(password, salt, Self.logRounds, Self.blockSize, Self.parallelism)
@@ -44,10 +77,8 @@ struct PasswordHasher: Sendable {
     }
 
     /// Whether `password` is the one that `hash` was made of. Takes as long when `hash` is `nil`, and is `false` then.
-    ///
-    /// - Throws: As ``hash(_:)``.
-    func verify(_ password: String, against hash: String?) async throws -> Bool {
-        try await run {
+    func verify(_ password: String, against hash: String?, in place: Place) async throws -> Bool {
+        try await run(in: place) {
             let words = (hash ?? "").split(separator: "$")
             guard words.count == 6, words[0] == "scrypt", let logRounds = Int(words[1]), 1...20 ~= logRounds,
                 let blockSize = Int(words[2]), let parallelism = Int(words[3]),
@@ -78,20 +109,11 @@ struct PasswordHasher: Sendable {
         )
     }
 
-    private func run<Result: Sendable>(_ work: @escaping @Sendable () throws -> Result) async throws -> Result {
-        let isAccepted = Self.pending.withLock { pending in
-            guard pending < Self.maxPending else { return false }
-            pending += 1
-            return true
-        }
-        guard isAccepted else {
-            throw MessagingError(
-                .rateLimited,
-                "Too many log in at this moment. Please try again.",
-                retryAfter: .seconds(1)
-            )
-        }
-        defer { Self.pending.withLock { $0 -= 1 } }
+    private func run<Result: Sendable>(
+        in place: Place,
+        _ work: @escaping @Sendable () throws -> Result
+    ) async throws -> Result {
+        defer { withExtendedLifetime(place) {} }
         return try await Self.pool.runIfActive(work)
     }
 }

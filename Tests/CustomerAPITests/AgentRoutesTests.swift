@@ -102,6 +102,46 @@ struct AgentRoutesTests {
         }
     }
 
+    @Test("Logins that are refused because too many log in count as no failures", .timeLimit(.minutes(10)))
+    func flood() async throws {
+        try await TestAPI.run {
+            $0.failedLoginsPerAddress = 0
+            $0.redis.commandTimeout = .seconds(3600)
+        } _: { api in
+            let admin = try await api.agentToken("root", role: .admin)
+            let ann = #"{"login":"ann","name":"Ann","role":"agent","password":"correct horse"}"#
+            #expect(try await api.call("POST", "/api/v1/agents", token: admin, body: ann).status == 201)
+            // With a Redis that hangs the first 32 keep their places.
+            try api.server.suspend()
+            var others: [RawConnection] = []
+            for number in 0..<40 {
+                let body = #"{"login":"guess-\#(number)","password":"wrong"}"#
+                let connection = try RawConnection(port: api.port)
+                await connection.write(
+                    "POST /api/v1/agents/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+                        + "Content-Length: \(body.utf8.count)\r\n\r\n\(body)"
+                )
+                others.append(connection)
+            }
+            while api.logs.all.count(where: { $0.contains("\"http.status\": 429") }) < 8 {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            for _ in 0..<6 {
+                let answer = try await self.login(api, "ann", "correct horse")
+                #expect(answer.status == 429)
+                #expect(answer.message == "Too many log in at this moment. Please try again.")
+            }
+            try api.server.resume()
+            while true {
+                let answer = try await self.login(api, "ann", "correct horse")
+                if answer.status == 200 { break }
+                try #require(answer.message == "Too many log in at this moment. Please try again.")
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            #expect(try api.server.command("EXISTS", Keyspace.loginFailures("ann")) == "0")
+        }
+    }
+
     @Test("The first admin comes from the configuration and can log in")
     func firstAdmin() async throws {
         try await TestAPI.run({ $0.firstAdmin = .init(login: "root", password: "correct horse") }) { api in
