@@ -18,10 +18,25 @@ final class AddressGate: Sendable {
         self.what = what
     }
 
+    /// Counts one.
+    ///
     /// - Throws: 429 with the time to wait.
     func pass(_ address: NetworkAddress) throws {
-        guard let wait = limit.withLock({ $0?.take(from: address) ?? nil }) else { return }
-        throw MessagingError(
+        if let wait = limit.withLock({ $0?.take(from: address) ?? nil }) { throw refusal(wait) }
+    }
+
+    /// Counts none.
+    ///
+    /// - Throws: 429 with the time to wait.
+    func check(_ address: NetworkAddress) throws {
+        if let wait = limit.withLock({ $0?.wait(for: address) ?? nil }) { throw refusal(wait) }
+    }
+
+    /// Counts one that is over.
+    func count(_ address: NetworkAddress) { limit.withLock { _ = $0?.take(from: address) } }
+
+    private func refusal(_ wait: TimeAmount) -> MessagingError {
+        MessagingError(
             .rateLimited,
             "Too many \(what) come from your address. Please wait before you try again.",
             retryAfter: .nanoseconds(wait.nanoseconds)

@@ -3,44 +3,24 @@ import Messaging
 
 /// Lets a request pass that carries an agent token in `Authorization: Bearer`.
 ///
-/// Refusals: 401 without a token or with one that is not valid, 403 with a customer's.
+/// Refusals: those of ``TokenReader``, and 403 with a customer's token.
 struct AgentAuthentication: RouterMiddleware {
     typealias Context = APIContext
 
-    let tokens: TokenStore
+    let reader: TokenReader
 
     func handle(
         _ request: Request,
         context: APIContext,
         next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
-        let authenticated = try await tokens.authenticate(try request.bearerToken(of: "an agent token"))
+        let authenticated = try await reader.read(request, context, expecting: "an agent token")
         guard case .agent(let id, let role, let name) = authenticated.principal else {
             throw APIError(.forbidden, "forbidden", "This address is for agents; the token is a customer's.")
         }
         var context = context
         context.authenticatedAgent = RequestingAgent(id: id, role: role, name: name, tokenHash: authenticated.hash)
         return try await next(request, context)
-    }
-}
-
-extension Request {
-    /// The token in `Authorization: Bearer`.
-    ///
-    /// - Parameter expected: what is wanted, for people.
-    /// - Throws: 401.
-    func bearerToken(of expected: String = "a token") throws -> Token {
-        guard let header = headers[.authorization], !header.isEmpty else {
-            throw APIError.unauthenticated(
-                "missing_token",
-                "This address needs \(expected), as the header \"Authorization: Bearer TOKEN\"."
-            )
-        }
-        let words = header.split(separator: " ")
-        guard words.count == 2, words[0].lowercased() == "bearer", let token = Token(String(words[1])) else {
-            throw APIError.unauthenticated("unauthenticated", "The Authorization header does not hold a token.")
-        }
-        return token
     }
 }
 

@@ -71,6 +71,11 @@ private func buildRouter(
         perMinute: configuration.customerTokensPerMinute,
         perMinuteOfAgent: configuration.agentTokensPerMinute
     )
+    let reader = TokenReader(
+        tokens: tokens,
+        failures: AddressGate(perMinute: configuration.failedTokensPerMinute, "tokens that are not valid"),
+        owners: OwnerGate(perSecond: configuration.requestsPerSecond)
+    )
     let bodies = BodyReader(maxBytes: configuration.maxBodyBytes)
     let passwords = PasswordHasher()
 
@@ -99,7 +104,7 @@ private func buildRouter(
     ).add(to: open)
     let conversations = ConversationStore(redis: redis)
     let messages = MessageRoutes(conversations: conversations, bodies: bodies, limits: configuration.limits)
-    messages.add(toAll: open, tokens: tokens)
+    messages.add(toAll: open, reader: reader)
     // These look at the token themselves: customers may use them too.
     let attachments = AttachmentStore(redis: redis, quota: configuration.attachmentQuotaBytes)
     let upload = AttachmentUpload(
@@ -107,9 +112,9 @@ private func buildRouter(
         folder: folder,
         maxBytes: configuration.maxAttachmentBytes
     )
-    AttachmentRoutes(store: attachments, tokens: tokens, upload: upload).add(to: open)
+    AttachmentRoutes(store: attachments, reader: reader, upload: upload).add(to: open)
 
-    let forAgents = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
+    let forAgents = router.group("api/v1").add(middleware: AgentAuthentication(reader: reader))
     CustomerRoutes(customers: customers, bodies: bodies).add(to: forAgents)
     TokenRoutes(tokens: tokens).add(to: forAgents)
     ConversationRoutes(conversations: conversations, bodies: bodies).add(to: forAgents)
@@ -120,7 +125,7 @@ private func buildRouter(
     ColleagueRoutes(agents: agents).add(to: forAgents)
     CannedAnswerRoutes(answers: CannedAnswerStore(redis: redis), bodies: bodies).add(to: forAgents)
 
-    let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(tokens: tokens))
+    let forAdmins = router.group("api/v1").add(middleware: AgentAuthentication(reader: reader))
         .add(middleware: AdminsOnly())
     AgentRoutes(agents: agents, passwords: passwords, bodies: bodies).add(to: forAdmins)
     AuditRoutes(audit: audit).add(to: forAdmins)

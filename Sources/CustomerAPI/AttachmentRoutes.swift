@@ -7,21 +7,21 @@ import Synchronization
 /// `/attachments`: send a file, and fetch one. For customers, who have their own only, and for agents.
 struct AttachmentRoutes: Sendable {
     let store: AttachmentStore
-    let tokens: TokenStore
+    let reader: TokenReader
     let upload: AttachmentUpload
     private let download = AttachmentDownload()
 
     static let maxNameCharacters = 200
 
-    init(store: AttachmentStore, tokens: TokenStore, upload: AttachmentUpload) {
+    init(store: AttachmentStore, reader: TokenReader, upload: AttachmentUpload) {
         self.store = store
-        self.tokens = tokens
+        self.reader = reader
         self.upload = upload
     }
 
     func add(to group: RouterGroup<APIContext>) {
-        group.post("attachments") { request, _ in
-            let principal = try await tokens.authenticate(try request.bearerToken()).principal
+        group.post("attachments") { request, context in
+            let principal = try await reader.read(request, context).principal
             let query = try QueryParameters(of: request, known: ["name", "conversation"])
             let name = try fileName(try query.text("name", maxBytes: 1024))
             let conversation = try query.text("conversation")
@@ -30,7 +30,7 @@ struct AttachmentRoutes: Sendable {
             return try APIResponse.success(AttachmentJSON(attachment), status: .created)
         }
         group.get("attachments/:id") { request, context in
-            let principal = try await tokens.authenticate(try request.bearerToken()).principal
+            let principal = try await reader.read(request, context).principal
             let attachment = try await store.attachment(try context.id(of: "attachment"))
             if case .customer(let id, _) = principal, id != attachment.customer {
                 throw MessagingError.noAttachment(attachment.id)

@@ -17,7 +17,8 @@ package import Messaging
 ///   default), `IDENTITY_PROOF` (`off` or `required`, default `off`): see ``IdentityProof``.
 /// - `TRUSTED_PROXIES` (addresses and nets, default ``TrustedProxies/defaultSetting``), `ALLOWED_ORIGINS` (origins, default any).
 /// - `TOKEN_REQUESTS_PER_MINUTE` (0 to 1000000, default 600), `CUSTOMER_TOKENS_PER_MINUTE` (0 to 1000, default 60),
-///   `AGENT_TOKENS_PER_MINUTE` (0 to 1000000, default 30), `FAILED_LOGINS_PER_ADDRESS` (0 to 1000000, default 100): 0 for any number.
+///   `AGENT_TOKENS_PER_MINUTE` (0 to 1000000, default 600), `FAILED_LOGINS_PER_ADDRESS` (0 to 1000000, default 100),
+///   `REQUESTS_PER_SECOND` (0 to 1000000, default 100), `FAILED_TOKENS_PER_MINUTE` (0 to 1000000, default 300): 0 for any number.
 /// - `AUDIT_RETENTION` (days, 1 to 3650, default 90).
 /// - `COMMAND_TIMEOUT_MS` (milliseconds, 10 to 60000, default 2000).
 /// - `DURABILITY` (``Durability``, default `single`).
@@ -56,6 +57,10 @@ package struct Configuration: Sendable {
     package var agentTokensPerMinute = 30
     /// Failed logins of one client address in 15 minutes; past it, 429. 0: any number.
     package var failedLoginsPerAddress = 100
+    /// Requests of a customer's, an agent's ten times as many; past it, 429. 0: any number.
+    package var requestsPerSecond = 100
+    /// Tokens of one client address that are not valid; past it, 429. 0: any number.
+    package var failedTokensPerMinute = 300
     /// How long entries of the audit log are kept.
     package var auditRetention = Duration.seconds(90 * 86_400)
     package var logLevel = Logger.Level.info
@@ -120,6 +125,8 @@ package struct Configuration: Sendable {
         customerTokensPerMinute = try values.integer(.customerTokens, in: 0...TokenStore.maxLiveTokens)
         agentTokensPerMinute = try values.integer(.agentTokens, in: 0...1_000_000)
         failedLoginsPerAddress = try values.integer(.failedLogins, in: 0...1_000_000)
+        requestsPerSecond = try values.integer(.requests, in: 0...1_000_000)
+        failedTokensPerMinute = try values.integer(.failedTokens, in: 0...1_000_000)
         auditRetention = .seconds(try values.integer(.auditRetention, in: 1...3650) * 86_400)
         guard let level = Logger.Level(rawValue: values.text(.logLevel).lowercased()) else {
             throw ConfigurationError("LOG_LEVEL is \"\(values.text(.logLevel))\"; it must be \(Setting.logLevel.type).")

@@ -19,10 +19,10 @@ struct MessageRoutes: Sendable {
         }
     }
 
-    /// - Parameter tokens: tell whose the token is.
-    func add(toAll group: RouterGroup<APIContext>, tokens: TokenStore) {
+    /// - Parameter reader: tells whose the token is.
+    func add(toAll group: RouterGroup<APIContext>, reader: TokenReader) {
         group.post("messages") { request, context in
-            let principal = try await tokens.authenticate(try request.bearerToken(of: "a customer token")).principal
+            let principal = try await reader.read(request, context, expecting: "a customer token").principal
             guard case .customer = principal else {
                 throw APIError(
                     .forbidden,

@@ -146,6 +146,22 @@ package struct Setting: Sendable {
         defaultValue: "100",
         meaning: "Failed logins of one client address in 15 minutes, whatever the login; past it, 429. 0: any number."
     )
+    static let requests = Setting(
+        name: "REQUESTS_PER_SECOND",
+        type: "an integer from 0 to 1000000",
+        defaultValue: "100",
+        meaning:
+            "Requests of one customer, and those of 10 s at once, an agent's ten times as many, at one customer-api; past "
+            + "it, 429. 0: any number."
+    )
+    static let failedTokens = Setting(
+        name: "FAILED_TOKENS_PER_MINUTE",
+        type: "an integer from 0 to 1000000",
+        defaultValue: "300",
+        meaning:
+            "Tokens of one client address that are not valid, at one customer-api; past it, 429 to all its tokens. 0: any "
+            + "number."
+    )
     static let auditRetention = Setting(
         name: "AUDIT_RETENTION",
         type: "an integer from 1 to 3650 (days)",
@@ -176,7 +192,7 @@ package struct Setting: Sendable {
         host, port, redisURL, redisPassword, durability, tokenLifetime, maxBodyBytes, attachmentsFolder,
         maxAttachmentBytes, attachmentQuotaBytes, commandTimeout, conversationLogLimit, maxConversations, identityProof,
         identitySecrets, trustedProxies, allowedOrigins, tokenRequests, customerTokens, agentTokens, failedLogins,
-        auditRetention, logLevel, adminLogin, adminPassword,
+        requests, failedTokens, auditRetention, logLevel, adminLogin, adminPassword,
     ]
 
     /// Those that are never shown, which can come from a file; of each channel its own.

@@ -24,6 +24,8 @@ struct ConfigurationTests {
             #expect(settings.maxAttachmentBytes == 10_485_760)
             #expect(settings.attachmentQuotaBytes == 104_857_600)
             #expect(settings.redis.commandTimeout == .seconds(2))
+            #expect(settings.requestsPerSecond == 100)
+            #expect(settings.failedTokensPerMinute == 300)
             #expect(settings.logLevel == .info)
             #expect(settings.firstAdmin == nil)
         }
@@ -35,7 +37,7 @@ struct ConfigurationTests {
             "HOST": "::1", "PORT": "0", "REDIS_URL": "redis://:pass@example.com:1/2", "TOKEN_TTL": "60",
             "MAX_BODY_BYTES": "1024", "COMMAND_TIMEOUT_MS": "10", "LOG_LEVEL": "DEBUG", "ADMIN_LOGIN": "Root",
             "ADMIN_PASSWORD": "12345678", "ATTACHMENTS_DIR": "/files", "MAX_ATTACHMENT_BYTES": "1024",
-            "ATTACHMENT_QUOTA_BYTES": "0",
+            "ATTACHMENT_QUOTA_BYTES": "0", "REQUESTS_PER_SECOND": "17", "FAILED_TOKENS_PER_MINUTE": "0",
         ])
         #expect(settings.host == "::1")
         #expect(settings.port == 0)
@@ -45,6 +47,8 @@ struct ConfigurationTests {
         #expect(settings.attachmentsFolder == "/files")
         #expect(settings.maxAttachmentBytes == 1024)
         #expect(settings.attachmentQuotaBytes == 0)
+        #expect(settings.requestsPerSecond == 17)
+        #expect(settings.failedTokensPerMinute == 0)
         #expect(settings.redis.commandTimeout == .milliseconds(10))
         #expect(settings.logLevel == .debug)
         #expect(settings.firstAdmin?.login == "root")
@@ -55,7 +59,8 @@ struct ConfigurationTests {
         arguments: [
             ["PORT": "abc"], ["PORT": "65536"], ["TOKEN_TTL": "59"], ["TOKEN_TTL": "2592001"], ["TOKEN_TTL": "24h"],
             ["MAX_BODY_BYTES": "1"], ["MAX_ATTACHMENT_BYTES": "33554433"], ["ATTACHMENT_QUOTA_BYTES": "-1"],
-            ["COMMAND_TIMEOUT_MS": "0"], ["LOG_LEVEL": "loud"],
+            ["COMMAND_TIMEOUT_MS": "0"], ["LOG_LEVEL": "loud"], ["REQUESTS_PER_SECOND": "-1"],
+            ["FAILED_TOKENS_PER_MINUTE": "many"],
             ["REDIS_URL": "http://hidden-pw@x"],
             ["ADMIN_LOGIN": "root"], ["ADMIN_PASSWORD": "hidden-pw"],
             ["ADMIN_LOGIN": "a b", "ADMIN_PASSWORD": "hidden-pw"],
@@ -122,6 +127,6 @@ struct ConfigurationTests {
         for setting in Setting.all {
             #expect(Setting.help.contains("  \(setting.name)\n      \(setting.meaning)\n      (\(setting.type); "))
         }
-        #expect(Setting.all.count == 25)
+        #expect(Setting.all.count == 27)
     }
 }

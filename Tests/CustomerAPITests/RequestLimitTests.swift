@@ -1,4 +1,5 @@
 import CustomerAPI
+import Foundation
 import Messaging
 import Testing
 
@@ -123,6 +124,76 @@ struct RequestLimitTests {
             }
             expectWait(try await login("ann", "correct horse", from: "192.0.2.1"))
             #expect(try await login("ann", "correct horse", from: "192.0.2.2").status == 200)
+        }
+    }
+
+    @Test(
+        "Past its requests a customer is 429, with all its tokens, and others notice nothing; an agent has ten times as many",
+        .timeLimit(.minutes(10))
+    )
+    func requests() async throws {
+        try await TestAPI.run {
+            $0.requestsPerSecond = 1
+        } _: { api in
+            func send(_ token: String) async throws -> Answer {
+                try await api.call("POST", "/api/v1/messages", token: token, body: #"{"content":"hello"}"#)
+            }
+            let token = try await ask(api, "a").data["token"].text
+            let again = try await ask(api, "a").data["token"].text
+            let other = try await ask(api, "b").data["token"].text
+            var stored = 0
+            var answer = try await send(token)
+            while answer.status == 200 {
+                stored += 1
+                answer = try await send(token)
+            }
+            // Those of ten seconds.
+            #expect(stored >= 10)
+            expectWait(answer)
+            #expect(answer.headers["retry-after"] == "1")
+            while try await send(again).status != 429 {}
+            while try await api.call("GET", "/api/v1/attachments/x", token: token).status != 429 {}
+            #expect(try await send(other).status == 200)
+
+            let agent = try await api.agentToken()
+            var asked = 0
+            while try await api.call("GET", "/api/v1/agents/me", token: agent).status == 200 { asked += 1 }
+            #expect(asked >= 100)
+            #expect(try await api.call("GET", "/api/v1/agents/me", token: api.agentToken("bob")).status == 200)
+        }
+    }
+
+    @Test(
+        "Who tries tokens gets 429 from some point on, without a look into Redis, and others notice nothing",
+        .timeLimit(.minutes(10))
+    )
+    func failedTokens() async throws {
+        try await TestAPI.run {
+            $0.failedTokensPerMinute = 2
+            $0.redis.commandTimeout = .seconds(3600)
+        } _: { api in
+            func ask(_ token: String?, from address: String, _ path: String = "agents/me") async throws -> Answer {
+                try await api.call(
+                    "GET",
+                    "/api/v1/\(path)",
+                    token: token,
+                    headers: ["X-Forwarded-For": address]
+                )
+            }
+            let good = try await api.agentToken()
+            for token in ["cust_\(UUID().uuidString.lowercased())", "nonsense"] {
+                #expect(try await ask(token, from: "192.0.2.1").status == 401)
+            }
+            // Who has none guesses nothing.
+            for _ in 0..<4 { #expect(try await ask(nil, from: "192.0.2.2").code == "missing_token") }
+            #expect(try await ask(good, from: "192.0.2.2").status == 200)
+            try api.server.suspend()
+            for path in ["agents/me", "attachments/x", "customers"] {
+                expectWait(try await ask(good, from: "192.0.2.1", path))
+                expectWait(try await ask(UUID().uuidString, from: "192.0.2.1", path))
+            }
+            try api.server.resume()
+            #expect(try await ask(good, from: "192.0.2.2").status == 200)
         }
     }
 

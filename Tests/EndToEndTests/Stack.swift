@@ -18,9 +18,8 @@ final class Stack: Sendable {
     /// Settings of both programs for tests that are not about limits: all their clients have one address, and hurry.
     static let noLimits = Dictionary(
         uniqueKeysWithValues: [
-            "TOKEN_REQUESTS_PER_MINUTE", "CUSTOMER_TOKENS_PER_MINUTE", "AGENT_TOKENS_PER_MINUTE",
-            "HANDSHAKES_PER_SECOND",
-            "FAILED_TOKENS_PER_MINUTE",
+            "TOKEN_REQUESTS_PER_MINUTE", "CUSTOMER_TOKENS_PER_MINUTE", "AGENT_TOKENS_PER_MINUTE", "REQUESTS_PER_SECOND",
+            "HANDSHAKES_PER_SECOND", "FAILED_TOKENS_PER_MINUTE",
             "MAX_CONNECTIONS_PER_ADDRESS", "MAX_CONNECTIONS_PER_TOKEN", "MAX_CONNECTIONS_PER_CUSTOMER",
             "MESSAGES_PER_SECOND",
             "BYTES_PER_SECOND",

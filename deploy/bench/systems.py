@@ -178,6 +178,7 @@ class Ours(System):
             "TOKEN_REQUESTS_PER_MINUTE": "0",
             "CUSTOMER_TOKENS_PER_MINUTE": "0",
             "AGENT_TOKENS_PER_MINUTE": "0",
+            "REQUESTS_PER_SECOND": "0",
             "HANDSHAKES_PER_SECOND": "0",
             "FAILED_TOKENS_PER_MINUTE": "0",
             "MAX_CONNECTIONS_PER_ADDRESS": "0",
