@@ -5,18 +5,12 @@ import Messaging
 import NIOHTTP1
 
 /// The outermost handler: finds out whose request it is, and whatever happens inside, the client gets an answer in our JSON,
-/// with the headers that let pages of other origins read it.
-///
-/// The guide's page is served from anywhere, also from a file. Tokens travel in `Authorization`, never in cookies, so that
-/// any origin may ask and none gains by it. `ALLOWED_ORIGINS` leaves the headers out for all others: then a browser keeps the
-/// answer from the page, and sends nothing that needs a preflight. Our own pages need no such headers.
-///
-/// Source: [Fetch, CORS protocol](https://fetch.spec.whatwg.org/#http-cors-protocol).
+/// with the ``AnswerHeaders`` that all have.
 struct APIBoundary: RouterMiddleware {
     typealias Context = APIContext
 
     let proxies: TrustedProxies
-    let origins: AllowedOrigins
+    let headers: AnswerHeaders
 
     func handle(
         _ request: Request,
@@ -49,7 +43,7 @@ struct APIBoundary: RouterMiddleware {
                 response = APIResponse.failure(refusal)
             }
         }
-        allowOrigin(of: request, in: &response.headers)
+        headers.complete(&response.headers, for: request.headers[values: .origin])
         context.logger.debug(
             "Answered a request",
             metadata: [
@@ -58,25 +52,6 @@ struct APIBoundary: RouterMiddleware {
             ]
         )
         return response
-    }
-
-    private func allowOrigin(of request: Request, in headers: inout HTTPFields) {
-        if origins.areAny {
-            headers[.accessControlAllowOrigin] = "*"
-        } else {
-            headers[.vary] = headers[.vary].map { "\($0), Origin" } ?? "Origin"
-            let asking = request.headers[values: .origin]
-            guard asking.count == 1, origins.allow(asking) else {
-                for name in [.accessControlAllowMethods, .accessControlAllowHeaders, .accessControlMaxAge]
-                    as [HTTPField.Name]
-                {
-                    headers[name] = nil
-                }
-                return
-            }
-            headers[.accessControlAllowOrigin] = asking[0]
-        }
-        headers[.accessControlExposeHeaders] = "ETag, Retry-After, Content-Disposition"
     }
 
     private var preflight: Response {

@@ -47,8 +47,6 @@ enum APIResponse {
     private static func response(_ status: HTTPResponse.Status, _ body: ByteBuffer) -> Response {
         let headers: HTTPFields = [
             .contentType: "application/json; charset=utf-8", .contentLength: String(body.readableBytes),
-            // Answers hold tokens and customers' data.
-            .cacheControl: "no-store",
         ]
         return Response(status: status, headers: headers, body: ResponseBody(byteBuffer: body))
     }

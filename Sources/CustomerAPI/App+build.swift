@@ -32,6 +32,7 @@ package func buildApplication(
         logger: logger
     )
 
+    let headers = AnswerHeaders(origins: configuration.allowedOrigins)
     var application = Application(
         router: buildRouter(
             configuration: configuration,
@@ -39,9 +40,10 @@ package func buildApplication(
             agents: agents,
             customers: customers,
             audit: audit,
-            folder: folder
+            folder: folder,
+            headers: headers
         ),
-        server: HTTPServerBuilder { HTTPConnection(responder: $0) },
+        server: HTTPServerBuilder { HTTPConnection(responder: $0, headers: headers) },
         configuration: ApplicationConfiguration(
             address: .hostname(configuration.host, port: configuration.port),
             backlog: 1024
@@ -63,7 +65,8 @@ private func buildRouter(
     agents: AgentStore,
     customers: CustomerStore,
     audit: AuditLog,
-    folder: AttachmentFolder?
+    folder: AttachmentFolder?,
+    headers: AnswerHeaders
 ) -> Router<APIContext> {
     let tokens = TokenStore(
         redis: redis,
@@ -80,9 +83,7 @@ private func buildRouter(
     let passwords = PasswordHasher()
 
     let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
-    router.add(
-        middleware: APIBoundary(proxies: configuration.trustedProxies, origins: configuration.allowedOrigins)
-    )
+    router.add(middleware: APIBoundary(proxies: configuration.trustedProxies, headers: headers))
     ServiceRoutes(redis: redis).add(to: router)
     WebRoutes().add(to: router)
 

@@ -89,7 +89,6 @@ struct AttachmentRoutes: Sendable {
         var headers: HTTPFields = [
             .contentType: attachment.contentType,
             .contentDisposition: "\(disposition); filename*=UTF-8''\(Self.encoded(attachment.name))",
-            .xContentTypeOptions: "nosniff",
             .contentSecurityPolicy: "sandbox; default-src 'none'",
             // It never changes, but whether this client may have it does: asked for each time.
             .eTag: "\"\(attachment.id)\"",

@@ -46,9 +46,8 @@ struct CustomerExportRoute: Sendable {
                 try await write(customer, send)
             }
             let headers: HTTPFields = [
-                .contentType: "application/json; charset=utf-8", .cacheControl: "no-store",
+                .contentType: "application/json; charset=utf-8",
                 .contentDisposition: "attachment; filename=\"customer-\(customer.id).json\"",
-                .xContentTypeOptions: "nosniff",
             ]
             return Response(status: .ok, headers: headers, body: body)
         }

@@ -9,11 +9,13 @@ import NIOHTTP1
 /// parser and ``RequestGuard`` after it.
 struct HTTPConnection: ServerChildChannel {
     private let base: HTTP1Channel
+    private let headers: AnswerHeaders
 
     /// A connection on which nothing happens is closed after this long: half-open ones don't pile up.
     static let idleTimeout = TimeAmount.seconds(75)
 
-    init(responder: @escaping HTTPChannelHandler.Responder) {
+    init(responder: @escaping HTTPChannelHandler.Responder, headers: AnswerHeaders) {
+        self.headers = headers
         base = HTTP1Channel(
             responder: responder,
             configuration: .init(
@@ -36,7 +38,7 @@ struct HTTPConnection: ServerChildChannel {
             let pipeline = channel.pipeline.syncOperations
             let parser = try pipeline.handler(type: ByteToMessageHandler<HTTPRequestDecoder>.self)
             let requestLine = try pipeline.handler(type: RequestLineHandler.self)
-            try pipeline.addHandler(RequestGuard(requestLine: requestLine), position: .after(parser))
+            try pipeline.addHandler(RequestGuard(requestLine: requestLine, headers: headers), position: .after(parser))
             return value
         }
     }

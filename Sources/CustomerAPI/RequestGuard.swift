@@ -29,6 +29,9 @@ final class RequestGuard: ChannelDuplexHandler {
     }
 
     private let requestLine: RequestLineHandler
+    private let headers: AnswerHeaders
+    /// The `Origin` headers of the request whose body arrives.
+    private var origins: [String] = []
     private var arriving = Arriving.nothing
     private var bodyBytes = 0
     /// Requests whose answer has not been written to its end, and whether that of the oldest has begun.
@@ -36,7 +39,10 @@ final class RequestGuard: ChannelDuplexHandler {
     private var isAnswering = false
     private var deadline: Scheduled<Void>?
 
-    init(requestLine: RequestLineHandler) { self.requestLine = requestLine }
+    init(requestLine: RequestLineHandler, headers: AnswerHeaders) {
+        self.requestLine = requestLine
+        self.headers = headers
+    }
 
     func handlerAdded(context: ChannelHandlerContext) {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
@@ -62,6 +68,7 @@ final class RequestGuard: ChannelDuplexHandler {
         switch unwrapInboundIn(data) {
         case .head(let head):
             bodyBytes = 0
+            origins = head.headers["origin"]
             requestLine.isAtRequestLine = false
             arriving = .body
             unanswered += 1
@@ -76,6 +83,7 @@ final class RequestGuard: ChannelDuplexHandler {
         case .end:
             requestLine.isAtRequestLine = true
             arriving = .nothing
+            origins = []
             deadline?.cancel()
         }
         context.fireChannelRead(data)
@@ -132,11 +140,11 @@ final class RequestGuard: ChannelDuplexHandler {
         _ promise: EventLoopPromise<Void>?
     ) {
         var head = head
-        let body = APIResponse.failureBody(error)
-        head.headers.replaceOrAdd(name: "content-length", value: String(body.readableBytes))
-        head.headers.replaceOrAdd(name: "content-type", value: "application/json; charset=utf-8")
-        head.headers.replaceOrAdd(name: "access-control-allow-origin", value: "*")
+        // What could not be parsed or did not arrive is known by its head at most.
+        var fields = APIResponse.failure(error).headers
+        headers.complete(&fields, for: origins)
+        for field in fields { head.headers.replaceOrAdd(name: field.name.canonicalName, value: field.value) }
         context.write(wrapOutboundOut(.head(head)), promise: promise)
-        context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(APIResponse.failureBody(error)))), promise: nil)
     }
 }

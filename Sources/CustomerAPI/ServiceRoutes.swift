@@ -30,7 +30,10 @@ struct ServiceRoutes: Sendable {
         let text = ByteBuffer(bytes: bytes)
         return Response(
             status: .ok,
-            headers: [.contentType: "application/yaml; charset=utf-8", .contentLength: String(text.readableBytes)],
+            headers: [
+                .contentType: "application/yaml; charset=utf-8", .contentLength: String(text.readableBytes),
+                .cacheControl: "no-cache",
+            ],
             body: ResponseBody(byteBuffer: text)
         )
     }

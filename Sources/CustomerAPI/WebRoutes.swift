@@ -46,8 +46,6 @@ private struct WebFile: Sendable {
             // 16 hexadecimal digits of the content's hash: another file has another one.
             .eTag: "\"\(SHA256.hash(data: bytes).description.suffix(64).prefix(16))\"",
             .cacheControl: "no-cache",
-            .xContentTypeOptions: "nosniff",
-            .referrerPolicy: "no-referrer",
             // The widget is for pages of other origins, also for those that isolate themselves.
             .crossOriginResourcePolicy: "cross-origin",
         ]
@@ -89,6 +87,5 @@ private struct WebFile: Sendable {
 }
 
 extension HTTPField.Name {
-    static let referrerPolicy = HTTPField.Name("Referrer-Policy")!
     static let crossOriginResourcePolicy = HTTPField.Name("Cross-Origin-Resource-Policy")!
 }

@@ -5,7 +5,7 @@ import Testing
 @Suite("openapi.yaml")
 struct OpenAPITests {
     /// Such as `GET /api/v1/customers/{id}`.
-    private typealias Routes = Set<String>
+    typealias Routes = Set<String>
 
     @Test("Has every route of the program, and no other")
     func routes() throws {
@@ -32,7 +32,7 @@ struct OpenAPITests {
         }
     }
 
-    private static func described() throws -> Routes {
+    static func described() throws -> Routes {
         var routes: Routes = []
         var path = ""
         for line in try text("openapi.yaml").split(separator: "\n") {
