@@ -5,8 +5,8 @@ import Logging
 import NIOCore
 import NIOHTTP1
 
-/// An HTTP/1.1 connection as Hummingbird has it, with two handlers that it lacks: ``RequestLineHandler`` before the
-/// parser and ``RequestGuard`` after it.
+/// An HTTP/1.1 connection as Hummingbird has it, with handlers that it lacks: ``UnreadAnswerGuard`` and ``RequestLineHandler``
+/// before the parser and ``RequestGuard`` after it.
 struct HTTPConnection: ServerChildChannel {
     private let base: HTTP1Channel
     private let headers: AnswerHeaders
@@ -31,7 +31,7 @@ struct HTTPConnection: ServerChildChannel {
 
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<HTTP1Channel.Value> {
         channel.eventLoop.makeCompletedFuture {
-            try channel.pipeline.syncOperations.addHandler(RequestLineHandler())
+            try channel.pipeline.syncOperations.addHandlers(UnreadAnswerGuard(logger: logger), RequestLineHandler())
         }.flatMap {
             base.setup(channel: channel, logger: logger)
         }.flatMapThrowing { value in

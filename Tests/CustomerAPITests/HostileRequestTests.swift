@@ -70,6 +70,34 @@ struct HostileRequestTests {
         }
     }
 
+    @Test("Who asks for much and reads nothing is cut off; who reads slowly gets all of it", .timeLimit(.minutes(10)))
+    func unread() async throws {
+        try await TestAPI.run { api in
+            let page = try await api.call("GET", "/api/v1/openapi.yaml").body.count
+            // More than the sockets take.
+            let count = 32 * 1024 * 1024 / page
+            let request = "GET /api/v1/openapi.yaml HTTP/1.1\r\nHost: x\r\n\r\n"
+            let unread = try RawConnection(port: api.port)
+            let slow = try RawConnection(port: api.port)
+            for connection in [unread, slow] { await connection.write(String(repeating: request, count: count)) }
+            let line = "Closed a connection whose client takes nothing of its answer"
+            var got = 0
+            while !api.logs.all.contains(where: { $0.contains(line) }) {
+                got += await slow.readBytes(atMost: 16 * 1024)
+                try await Task.sleep(for: .milliseconds(500))
+            }
+            while got < count * page {
+                let bytes = await slow.readBytes(atMost: 1024 * 1024)
+                try #require(bytes > 0, "\(got) of \(count * page)")
+                got += bytes
+            }
+            var rest = 0
+            while case let bytes = await unread.readBytes(atMost: 1024 * 1024), bytes > 0 { rest += bytes }
+            #expect(rest < count * page)
+            #expect(api.logs.all.count { $0.contains(line) } == 1)
+        }
+    }
+
     @Test("Answers name neither the server nor its version")
     func banner() async throws {
         try await TestAPI.run { api in

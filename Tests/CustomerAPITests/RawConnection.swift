@@ -60,6 +60,14 @@ final class RawConnection: Sendable {
         }
     }
 
+    /// What comes, at most so much; 0 when the connection was closed.
+    func readBytes(atMost count: Int) async -> Int {
+        await blocking { [descriptor] in
+            var bytes = [UInt8](repeating: 0, count: count)
+            return max(0, recv(descriptor, &bytes, count, 0))
+        }
+    }
+
     /// Whether the other side has closed.
     func isClosed() async -> Bool {
         await blocking { [descriptor] in
