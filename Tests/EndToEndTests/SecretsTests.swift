@@ -12,8 +12,14 @@ struct SecretsTests {
         let passwordFile = Program.temporaryFile("admin-password")
         try (adminPassword + "\n").write(to: passwordFile, atomically: true, encoding: .utf8)
         defer { try? FileManager.default.removeItem(at: passwordFile) }
+        // One channel's is a variable of deploy/run's, another's in a file.
+        let (set, filed) = (secrets.identitySecret(), secrets.identitySecret())
+        let secretFile = Program.temporaryFile("identity-secret")
+        try (filed + "\n").write(to: secretFile, atomically: true, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(at: secretFile) }
         let deployed = try await DeployedStack.start(settings: [
             "LOG_LEVEL": "trace", "ADMIN_PASSWORD_FILE": passwordFile.path, "DRAIN_TIMEOUT": "3",
+            "IDENTITY_SECRET_WECHAT": set, "IDENTITY_SECRET_LINE_FILE": secretFile.path,
         ])
         let (stack, folder) = (deployed.stack, deployed.folder)
         defer {
@@ -34,14 +40,25 @@ struct SecretsTests {
         #expect(deployed.redis("CONFIG", "SET", "rdbcompression", "no") == "OK")
 
         try await Self.tell(stack, adminPassword: adminPassword, secrets)
+        for (channel, secret) in [("WECHAT", set), ("LINE", filed)] {
+            try await Self.prove(channel, with: secret, to: stack, secrets)
+        }
         try await Self.administer(deployed, secrets)
         for (name, part) in try DeployedStack.parts(in: folder) {
             for file in ["cmdline", "environ"] {
-                let found = secrets.found(in: try Program.read(file, of: part.processID))
+                let bytes = try Program.read(file, of: part.processID)
                 // What the test itself has set is in deploy/run's own.
-                #expect(found.isEmpty, "\(file) of \(name)")
+                let own = name == "deploy/run" && file == "environ" ? [set] : []
+                #expect(secrets.found(in: bytes) == own, "\(file) of \(name)")
+                // Who needs none is not told of them either.
+                let isTold = bytes.range(of: Data("IDENTITY_SECRET_WECHAT_FILE=".utf8)) != nil
+                #expect(isTold == (name == "customer-api" && file == "environ"), "\(file) of \(name)")
             }
         }
+        let kept = folder.appendingPathComponent("run/secret.IDENTITY_SECRET_WECHAT")
+        #expect(try String(contentsOf: kept, encoding: .utf8) == set + "\n")
+        let mode = try FileManager.default.attributesOfItem(atPath: kept.path)[.posixPermissions] as? Int
+        #expect(mode == 0o600)
         #expect(deployed.redis("SAVE") == "OK")
         // Nothing but the wrong password.
         #expect(deployed.redis("ACL", "LOG").matches(of: /reason\n(?!auth)/).isEmpty)
@@ -50,7 +67,8 @@ struct SecretsTests {
         try await Self.crash("gateway-1", of: deployed)
         try await monitor.kill()
         secrets.add(stack.tokens)
-        #expect(secrets.count > 15)
+        #expect(secrets.count > 20)
+        #expect(!FileManager.default.fileExists(atPath: kept.path))
         #expect(try secrets.files(in: folder) == [])
         #expect(secrets.found(in: try Data(contentsOf: deployed.program.outputFile)) == [])
 
@@ -141,6 +159,39 @@ struct SecretsTests {
         _ = try await stack.request("GET", "/api/v1/agents/me", token: again)
     }
 
+    /// A customer's token by a signature, and none by the same one for somebody else, or garbled.
+    private static func prove(_ channel: String, with secret: String, to stack: Stack, _ secrets: Secrets) async throws
+    {
+        let id = "id-\(UUID().uuidString)"
+        let expires = Int(Date().timeIntervalSince1970) + 600
+        let program =
+            "require('crypto').createHmac('sha256', process.env.SECRET).update(process.env.TEXT).digest('hex')"
+        let (code, output) = try await Program.run(
+            "node",
+            ["-p", program],
+            environment: ["SECRET": secret, "TEXT": "\(channel)\n\(id)\n\(expires)"]
+        )
+        let signature = output.trimmingCharacters(in: .whitespacesAndNewlines)
+        try #require(code == 0 && signature.count == 64, "\(output)")
+        secrets.add(signature)
+        func ask(_ id: String, _ signature: String) async throws -> HTTPResponse {
+            let identity = #""name":"a","channel":"\#(channel)","channelId":"\#(id)""#
+            return try await stack.request(
+                "POST",
+                "/api/v1/public/customer-token",
+                json: #"{\#(identity),"expires":\#(expires),"signature":"\#(signature)"}"#
+            )
+        }
+        let issued = try await ask(id, signature)
+        #expect(issued.status == 200)
+        stack.remember(try #require(issued.data["token"].string))
+        for (id, signature) in [("\(id)x", signature), (id, "\(signature)00"), (id, signature + #"","x":["#)] {
+            let refused = try await ask(id, signature)
+            #expect(refused.status >= 400)
+            #expect(secrets.found(in: Data(refused.description.utf8)) == [])
+        }
+    }
+
     /// The same by the command line.
     private static func administer(_ deployed: DeployedStack, _ secrets: Secrets) async throws {
         let program = Repository.programs.appendingPathComponent("customer-api").path
@@ -213,6 +264,13 @@ private final class Secrets {
         // Where it is cut or quoted, its unlikely part is found all the same.
         words.insert(String(password.suffix(36)))
         return password
+    }
+
+    /// A channel's, such as `openssl rand -hex 32` makes.
+    func identitySecret() -> String {
+        let secret = (0..<2).map { _ in UUID().uuidString.lowercased().replacing("-", with: "") }.joined()
+        words.insert(secret)
+        return secret
     }
 
     /// Those that are in some bytes, in any form that a program may have written them in.
