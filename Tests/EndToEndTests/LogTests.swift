@@ -4,6 +4,20 @@ import Testing
 /// Tokens are as good as passwords: no log may hold one.
 @Suite("Logs")
 struct LogTests {
+    @Test(
+        "Both programs say at start that pages of any origin may connect, if so",
+        arguments: ["", "https://shop.example.com"]
+    )
+    func origins(setting: String) async throws {
+        try await DirectStack.run(settings: ["ALLOWED_ORIGINS": setting, "LOG_LEVEL": "info"], gateways: 1) { direct in
+            let api = direct.customerAPI.output
+            #expect(api.contains("ALLOWED_ORIGINS is not set: pages of any origin may use the API") == setting.isEmpty)
+            let gateway = direct.gateway(0).output
+            #expect(gateway.contains("Pages of every web site may connect, with a token") == setting.isEmpty)
+            #expect(gateway.contains("Listening."))
+        }
+    }
+
     @Test("With everything logged that can be, no log holds a token, however it was sent")
     func noTokens() async throws {
         // When the system stops, its logs are searched for each token that was noted.
