@@ -29,6 +29,8 @@ final class WebSocketClient: Sendable {
         var handshake: Result<HTTPResponse, any Error>?
         var texts: [Text] = []
         var textCount = 0
+        /// All text frames in their order, also those that were asked for; `nil`: nobody wants them.
+        var record: [String]?
         var pings: [String] = []
         var pongs: [String] = []
         var closing: Closing?
@@ -56,6 +58,7 @@ final class WebSocketClient: Sendable {
         dialect: Dialect = .guide,
         tokenIn place: TokenPlace = .query,
         answersPings: Bool = true,
+        records: Bool = false,
         path: String = "/ws/chat",
         headers more: [String] = []
     ) async throws -> WebSocketClient {
@@ -78,6 +81,7 @@ final class WebSocketClient: Sendable {
 
         var state = State()
         state.answersPings = answersPings
+        if records { state.record = [] }
         let inbox = Watched(state)
         let channel = try await ClientBootstrap(group: Attacker.sockets)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)

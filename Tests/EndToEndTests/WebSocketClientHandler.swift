@@ -94,6 +94,7 @@ final class WebSocketClientHandler: ChannelInboundHandler {
             inbox.update { state in
                 state.texts.append(parsed)
                 state.textCount += 1
+                state.record?.append(text)
             }
         case .ping:
             let answers = inbox.update { state in
