@@ -7,10 +7,14 @@ final class RawConnection: Sendable {
     struct State: Sendable {
         var received: [UInt8] = []
         var hasEnded = false
+        /// When it did.
+        var end: ContinuousClock.Instant?
     }
 
     private let channel: any Channel
     let inbox: Watched<State>
+    /// When it was about to be opened.
+    let begin = ContinuousClock.now
 
     /// - Parameter address: the client's own, of this machine: any of 127.0.0.0/8; `nil`: the system's choice.
     init(to port: Int, from address: String? = nil) async throws {
@@ -56,6 +60,28 @@ final class RawConnection: Sendable {
         }
     }
 
+    /// Takes the next whole answer out of what has arrived; its length is said in its head. `nil`: the connection ended first.
+    func answer(timeout: Duration = .seconds(30)) async throws -> HTTPResponse? {
+        try await inbox.wait(for: "an answer", timeout: timeout, describe: { "it said \($0.received.count) bytes" }) {
+            state -> HTTPResponse?? in
+            if let head = state.received.firstRange(of: Array("\r\n\r\n".utf8))?.upperBound,
+                let begun = try? HTTPResponse(parsing: String(decoding: state.received[..<head], as: UTF8.self)),
+                case let end = head + (begun.headers["content-length"].flatMap { Int($0) } ?? 0),
+                state.received.count >= end
+            {
+                let text = String(decoding: state.received[..<end], as: UTF8.self)
+                state.received.removeFirst(end)
+                return .some(try? HTTPResponse(parsing: text))
+            }
+            return state.hasEnded ? .some(nil) : nil
+        }
+    }
+
+    func close() async throws { try await channel.close() }
+
+    /// How long it was open, once it has ended.
+    var lifetime: Duration? { inbox.current.end.map { $0 - begin } }
+
     /// Waits for the server to end the connection, and returns what it said until then.
     func end(timeout: Duration = .seconds(30)) async throws -> String {
         try await inbox.wait(for: "the end of a connection", timeout: timeout, describe: { _ in "it is open" }) {
@@ -80,7 +106,10 @@ final class RawConnection: Sendable {
         }
 
         func channelInactive(context: ChannelHandlerContext) {
-            inbox.update { $0.hasEnded = true }
+            inbox.update { state in
+                state.hasEnded = true
+                state.end = .now
+            }
         }
 
         func errorCaught(context: ChannelHandlerContext, error: any Error) {
