@@ -6,7 +6,8 @@ import NIOHTTP1
 ///
 /// What is not HTTP gets an answer in our JSON (Hummingbird's has no body). A head, and a body, that does not arrive in time is
 /// 408 and the end of the connection, however steadily its bytes trickle in. A connection that never stops sending a body
-/// that was refused long ago is closed.
+/// that was refused long ago is closed. So is one whose client asked for another protocol or for a tunnel, once it is answered:
+/// the parser reads nothing after such a request.
 ///
 /// Owner: the connection's event loop.
 final class RequestGuard: ChannelDuplexHandler {
@@ -37,6 +38,8 @@ final class RequestGuard: ChannelDuplexHandler {
     /// Requests whose answer has not been written to its end, and whether that of the oldest has begun.
     private var unanswered = 0
     private var isAnswering = false
+    /// Whether the parser reads no more requests.
+    private var isLast = false
     private var deadline: Scheduled<Void>?
 
     init(requestLine: RequestLineHandler, headers: AnswerHeaders) {
@@ -74,6 +77,14 @@ final class RequestGuard: ChannelDuplexHandler {
             unanswered += 1
             let isAttachment = head.method == .POST && head.uri.hasPrefix("/api/v1/attachments")
             start(isAttachment ? Self.attachmentTimeout : Self.bodyTimeout, context)
+            if head.method == .CONNECT || head.headers.contains(name: "upgrade") {
+                // Kept open, the connection would be a trap for whoever the edge gives it to next.
+                isLast = true
+                var last = head
+                last.headers.replaceOrAdd(name: "connection", value: "close")
+                context.fireChannelRead(wrapInboundOut(.head(last)))
+                return
+            }
         case .body(let part):
             bodyBytes += part.readableBytes
             if bodyBytes > Self.maxDiscardedBytes {
@@ -96,9 +107,10 @@ final class RequestGuard: ChannelDuplexHandler {
             isAnswering = true
             let error = APIError(.badRequest, "malformed_request", "This is not a request that HTTP/1.1 allows.")
             writeHead(head, error, context, promise)
-        case .head:
+        case .head(var head):
             isAnswering = true
-            context.write(data, promise: promise)
+            if isLast, unanswered == 1 { head.headers.replaceOrAdd(name: "connection", value: "close") }
+            context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body:
             context.write(data, promise: promise)
         case .end:
