@@ -115,6 +115,13 @@ final class DirectStack: Sendable {
         return gateway
     }
 
+    /// By number.
+    var runningGateways: [(Int, Program)] {
+        gateways.enumerated().compactMap { number, gateway in
+            gateway.current.flatMap { $0.isRunning ? (number, $0) : nil }
+        }
+    }
+
     private var programs: [Program] { [customerAPI, edge] + gateways.compactMap(\.current) }
 
     /// Starts a gateway again that has ended, and waits until the edge sends connections to it.

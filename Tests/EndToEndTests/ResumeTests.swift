@@ -96,12 +96,3 @@ struct ResumeTests {
         }
     }
 }
-
-extension Program {
-    /// Its memory.
-    func residentKilobytes() throws -> Int {
-        let status = try String(contentsOfFile: "/proc/\(processID)/status", encoding: .utf8)
-        let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
-        return line.flatMap { Int($0.filter(\.isNumber)) } ?? 0
-    }
-}
