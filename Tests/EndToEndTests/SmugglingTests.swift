@@ -8,8 +8,12 @@ struct SmugglingTests {
     func plain() async throws {
         try await DirectStack.run(gateways: 1) { direct in
             let smuggling = try await Smuggling(stack: direct.stack)
+            let before = try direct.memoryKilobytes()
             let problems = try await smuggling.play(isThorough: true)
             #expect(problems.isEmpty, "\(problems.joined(separator: "\n"))")
+            let after = try direct.memoryKilobytes()
+            #expect(Set(after.keys) == ["customer-api", "edge", "gateway-1", "redis"])
+            for (part, memory) in after { #expect(memory - before[part, default: 0] < 64 * 1024, "\(part)") }
         }
     }
 
