@@ -64,6 +64,7 @@ let package = Package(
             "Agent",
             "AllowedOrigins",
             "AttachmentReference",
+            "AuditPosition",
             "Conversation",
             "CustomerChannel",
             "InvalidSetting",
@@ -108,22 +109,25 @@ let package = Package(
         ),
         project(
             "CustomerAPI",
-            ["Messaging", "Hummingbird", httpTypes, nioCore],
+            ["Messaging", "Hummingbird", "Crypto", httpTypes, nioCore],
             "APIError",
             "ContentSniffing",
+            "IdentityProof",
+            "JSONBody",
             "JSONValue",
             "QueryParameters",
+            "RequestLineHandler",
             "TextRules"
         ),
         // Stand-ins, for the build's time: BoringSSL alone takes longer than all of this.
         .target(name: "Crypto"),
-        .target(name: "Hummingbird", dependencies: [httpTypes]),
+        .target(name: "Hummingbird", dependencies: [httpTypes, nioCore]),
         .target(name: "CFuzzer"),
         .executableTarget(
             name: "Fuzz",
             dependencies: [
-                "CFuzzer", "CustomerAPI", "Gateway", "Messaging", "Hiredis", "Hummingbird", nioCore, nioHTTP1,
-                nioEmbedded,
+                "CFuzzer", "CustomerAPI", "Gateway", "Messaging", "Hiredis", "Hummingbird", "Crypto", httpTypes, nioCore,
+                nioHTTP1, nioEmbedded,
             ],
             swiftSettings: watched
         ),

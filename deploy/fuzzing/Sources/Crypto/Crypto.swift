@@ -1,4 +1,4 @@
-// swift-crypto's SHA-1 and SHA-256, as far as the project uses them: the digests' bytes are the real ones.
+// swift-crypto's SHA-1, SHA-256 and HMAC, as far as the project uses them: the digests' bytes are the real ones.
 
 /// Source: FIPS 180-4.
 private func blocks(_ data: some Sequence<UInt8>) -> [[UInt32]] {
@@ -53,6 +53,8 @@ public enum Insecure {
 }
 
 public enum SHA256 {
+    public static let byteCount = 32
+
     /// The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
     private static let constants: [UInt32] = [
         0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
@@ -89,5 +91,24 @@ public enum SHA256 {
             for index in 0..<8 { digest[index] &+= state[index] }
         }
         return bytes(digest)
+    }
+}
+
+public struct SymmetricKey: Sendable {
+    fileprivate let bytes: [UInt8]
+    public init(data: some Sequence<UInt8>) { bytes = Array(data) }
+}
+
+/// Of SHA-256, which is the only one that is used. Source: RFC 2104.
+public enum HMAC<Hash> {
+    public static func isValidAuthenticationCode(
+        _ code: some Sequence<UInt8>,
+        authenticating data: some Sequence<UInt8>,
+        using key: SymmetricKey
+    ) -> Bool {
+        var block = key.bytes.count > 64 ? SHA256.hash(data: key.bytes) : key.bytes
+        block += Array(repeating: 0, count: 64 - block.count)
+        let inner = SHA256.hash(data: block.map { $0 ^ 0x36 } + Array(data))
+        return SHA256.hash(data: block.map { $0 ^ 0x5c } + inner).elementsEqual(code)
     }
 }

@@ -11,7 +11,7 @@ protocol FuzzTarget {
 enum Fuzz {
     private static let targets: [(name: String, target: any FuzzTarget.Type)] = [
         ("websocket", WebSocketTarget.self), ("client-message", ClientMessageTarget.self), ("redis", RedisTarget.self),
-        ("address", AddressTarget.self),
+        ("address", AddressTarget.self), ("request", RequestTarget.self),
     ]
 
     /// libFuzzer calls a C function, which can hold nothing.
