@@ -173,12 +173,7 @@ enum RequestTarget: FuzzTarget {
         promise(!check(lines[0], expires: expires &+ 1, signature: good), "it is one time's")
         promise(!check(lines[0], expires: expires, signature: good + "00"), "it is as long as it is")
         for channel in [CustomerChannel.web, .line] {
-            let isTaken =
-                (try? proof.check(
-                    claim(expires, good),
-                    of: ChannelIdentity(channel: channel, channelID: lines[0]),
-                    at: now
-                )) != nil
+            let isTaken = refusal(lines[0], in: channel, expires: expires, signature: good) == nil
             let isRandom = IdentityProof.isUnguessable(lines[0])
             promise(isTaken == (channel == .web && isRandom), "who can't prove needs an id that nobody guesses")
             promise(!isRandom || UUID(uuidString: String(lines[0].suffix(36))) != nil, "which ends with a UUID")
@@ -189,13 +184,7 @@ enum RequestTarget: FuzzTarget {
     @discardableResult
     private static func check(_ id: String, expires: Int?, signature: String) -> Bool {
         let seconds = now.milliseconds / 1000
-        do throws(APIError) {
-            _ = try proof.check(
-                claim(expires, signature),
-                of: ChannelIdentity(channel: .weChat, channelID: id),
-                at: now
-            )
-        } catch {
+        if let error = refusal(id, in: .weChat, expires: expires, signature: signature) {
             promise(
                 ["proof_required", "proof_invalid", "proof_expired", "invalid_value"].contains(error.code),
                 "as a proof"
@@ -209,8 +198,20 @@ enum RequestTarget: FuzzTarget {
         return true
     }
 
-    private static func claim(_ expires: Int?, _ signature: String) -> IdentityProof.Claim {
-        IdentityProof.Claim(signature: signature, expires: expires)
+    /// Why it is no proof; `nil`: it is one, or none is wanted.
+    private static func refusal(
+        _ id: String,
+        in channel: CustomerChannel,
+        expires: Int?,
+        signature: String
+    ) -> APIError? {
+        let claim = IdentityProof.Claim(signature: signature, expires: expires)
+        do throws(APIError) {
+            _ = try proof.check(claim, of: ChannelIdentity(channel: channel, channelID: id), at: now)
+            return nil
+        } catch {
+            return error
+        }
     }
 
     private static func signature(of id: String, _ expires: Int) -> String {
