@@ -34,7 +34,8 @@ local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('SET', prefix .. 'agent-login:' .. login, id)
 redis.call('HSET', prefix .. 'agent:' .. id,
     'login', login, 'name', name, 'role', role, 'password', password, 'active', '1', 'createdAt', now, 'updatedAt', now)
-redis.call('ZADD', prefix .. 'agent-list', now, id)
+-- To the microsecond, so that those of one millisecond are listed in order, too.
+redis.call('ZADD', prefix .. 'agent-list', string.format('%.3f', time[1] * 1000 + time[2] / 1000), id)
 
 audit(prefix)
 
