@@ -54,7 +54,7 @@ package struct Configuration: Sendable {
     /// Tokens that one customer gets by naming a channel identity; past it, 429. 0: any number.
     package var customerTokensPerMinute = 60
     /// Tokens that one agent issues for customers; past it, 429. 0: any number.
-    package var agentTokensPerMinute = 30
+    package var agentTokensPerMinute = 600
     /// Failed logins of one client address in 15 minutes; past it, 429. 0: any number.
     package var failedLoginsPerAddress = 100
     /// Requests of a customer's, an agent's ten times as many; past it, 429. 0: any number.

@@ -137,7 +137,7 @@ package struct Setting: Sendable {
     static let agentTokens = Setting(
         name: "AGENT_TOKENS_PER_MINUTE",
         type: "an integer from 0 to 1000000",
-        defaultValue: "30",
+        defaultValue: "600",
         meaning: "Tokens that one agent issues for customers; past it, 429. 0: any number."
     )
     static let failedLogins = Setting(
