@@ -25,9 +25,9 @@ struct TokenRoutes: Sendable {
             )
             return try APIResponse.success(RevocationJSON(revoked: revoked))
         }
-        group.delete("customers/:id/tokens/:token") { _, context in
+        group.delete("customers/:id/tokens/:tokenId") { _, context in
             let customer = try context.id(of: "customer")
-            let token = context.parameters.get("token") ?? ""
+            let token = context.parameters.get("tokenId") ?? ""
             let author = try context.author()
             guard LiveToken.isID(token), try await tokens.revokeToken(token, ofCustomer: customer, by: author) else {
                 throw APIError(.notFound, "not_found", "This customer has no such token.")

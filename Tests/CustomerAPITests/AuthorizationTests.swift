@@ -17,7 +17,7 @@ struct AuthorizationTests {
         "GET /api/v1/customers", "POST /api/v1/customers", "GET /api/v1/customers/{id}", "PUT /api/v1/customers/{id}",
         "POST /api/v1/customers/{id}/token", "GET /api/v1/customers/{id}/tokens",
         "DELETE /api/v1/customers/{id}/tokens",
-        "DELETE /api/v1/customers/{id}/tokens/{token}", "GET /api/v1/conversations", "GET /api/v1/conversations/{id}",
+        "DELETE /api/v1/customers/{id}/tokens/{tokenId}", "GET /api/v1/conversations", "GET /api/v1/conversations/{id}",
         "GET /api/v1/conversations/{id}/messages", "POST /api/v1/conversations/{id}/messages",
         "POST /api/v1/conversations/{id}/claim", "POST /api/v1/conversations/{id}/release",
         "POST /api/v1/conversations/{id}/resolve", "POST /api/v1/conversations/{id}/transfer",

@@ -143,7 +143,7 @@ struct ProtocolTests {
                 "/api/v1/conversations/{id}/messages", "/api/v1/conversations/{id}/claim",
                 "/api/v1/conversations/{id}/release", "/api/v1/conversations/{id}/resolve",
                 "/api/v1/conversations/{id}/transfer", "/api/v1/conversations/{id}/notes",
-                "/api/v1/customers/{id}/tokens", "/api/v1/customers/{id}/tokens/{token}", "/api/v1/attachments",
+                "/api/v1/customers/{id}/tokens", "/api/v1/customers/{id}/tokens/{tokenId}", "/api/v1/attachments",
                 "/api/v1/attachments/{id}", "/api/v1/colleagues", "/api/v1/canned-answers",
                 "/api/v1/canned-answers/{id}", "/api/v1/status", "/", "/widget.js", "/console", "/web/{file}",
                 "/api/v1/openapi.yaml",

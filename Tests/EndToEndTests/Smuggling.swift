@@ -31,7 +31,10 @@ struct Smuggling {
         }
         self.others = others
         // The first request of each has a connection of its own, whatever was kept.
-        guard try await askOthers().isEmpty else { throw EndToEndError("Others are not answered.") }
+        let problems = try await askOthers()
+        guard problems.isEmpty else {
+            throw EndToEndError("Others are not answered: \(problems.joined(separator: "; "))")
+        }
     }
 
     /// A second request: a token for ``subject``.
