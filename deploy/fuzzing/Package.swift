@@ -75,6 +75,7 @@ let package = Package(
             "Note",
             "Partition",
             "Principal",
+            "ProofUse",
             "Publication",
             "RecordFields",
             "SHA256+Text",
