@@ -24,11 +24,11 @@ struct Smuggling {
         self.stack = stack
         admin = try await stack.signInAdmin()
         subject = try await stack.newCustomer()
+        var customers: [Stack.Customer] = []
+        for _ in 0..<12 { customers.append(try await stack.newCustomer()) }
+        // The edge waits 5 s for a connection's first request.
         var others: [(Stack.Customer, Watched<RawConnection>)] = []
-        for _ in 0..<12 {
-            let connection = Watched(try await RawConnection(to: stack.edgePort))
-            others.append((try await stack.newCustomer(), connection))
-        }
+        for customer in customers { others.append((customer, Watched(try await RawConnection(to: stack.edgePort)))) }
         self.others = others
         // The first request of each has a connection of its own, whatever was kept.
         let problems = try await askOthers()
