@@ -123,7 +123,7 @@ enum RequestSource {
         let entries = setting.split(separator: ",", omittingEmptySubsequences: false).map { entry -> String in
             let origin = entry.trimmingCharacters(in: spaces).lowercased()
             let own = origin.hasPrefix("https://") ? ":443" : origin.hasPrefix("http://") ? ":80" : "\n"
-            return origin.hasSuffix(own) ? String(origin.dropLast(own.count)) : origin
+            return shortened(origin.hasSuffix(own) ? String(origin.dropLast(own.count)) : origin)
         }
         for entry in entries {
             promise(origins.allow([entry]), "a page that is listed is allowed")
@@ -133,6 +133,20 @@ enum RequestSource {
         for value in values + ["null", "*", ""] {
             promise(origins.allow([value]) == entries.contains(value), "nobody else is allowed")
         }
+    }
+
+    /// An IPv6 address as short as it can be, as browsers write it.
+    private static func shortened(_ origin: String) -> String {
+        guard let begin = origin.firstIndex(of: "["), let end = origin.lastIndex(of: "]"), begin < end else {
+            return origin
+        }
+        var address = in6_addr()
+        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
+        guard inet_pton(AF_INET6, String(origin[origin.index(after: begin)..<end]), &address) == 1,
+            inet_ntop(AF_INET6, &address, &text, socklen_t(text.count)) != nil
+        else { return origin }
+        return origin[...begin] + String(decoding: text.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+            + origin[end...]
     }
 
     // MARK: Both
