@@ -6,7 +6,7 @@ struct AttackTests {
     /// By how much all attacks together may make each part's memory grow: 5,000 sockets take 40 MB in a gateway's HTTP parser.
     private static let maxGrowthKilobytes = 96 * 1024
     /// How often an attack is tried, as others may be busy on this machine.
-    private static let trials = 5
+    private static let trials = 8
 
     @Test(
         "Each attack is refused, those who talk meanwhile hardly notice, newcomers are let in, and memory stays bounded"
@@ -78,7 +78,7 @@ private struct Talk {
     private var quietNewcomers = Waits()
     /// Who comes in an attack that is short is too few to tell of: it is repeated until they talked so often.
     private static let leastRounds = 300
-    private static let mostRepetitions = 10
+    private static let mostRepetitions = 20
 
     init(pair: Stack.Pair, programs: [Program], stack: Stack) async throws {
         self.pair = pair
